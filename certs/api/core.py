@@ -1,0 +1,144 @@
+"""The slices of Kubernetes' own kinds that we read and write: Secret, Service, EndpointSlice, Event, Lease."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from certs.api.meta import APIStruct, ObjectMeta, Resource
+
+
+class Secret(APIStruct, frozen=True):
+    """Bytes under keys.  Its repr shows no data, so that keys do not reach logs or tracebacks."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "Secret", "secrets")
+
+    metadata: ObjectMeta
+    type: str = ""
+    data: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        """Name and key names only."""
+        return f"Secret({self.metadata.namespace}/{self.metadata.name}, keys={sorted(self.data)})"
+
+
+class SecretMetadata(APIStruct, frozen=True):
+    """A Secret of which only the metadata was fetched (`PartialObjectMetadata`)."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "Secret", "secrets")
+
+    metadata: ObjectMeta
+
+
+class ServicePort(APIStruct, frozen=True):
+    """A port of a Service."""
+
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    target_port: int | str = 0
+
+
+class ServiceSpec(APIStruct, frozen=True):
+    """How a Service is reached."""
+
+    type: str = ""
+    external_name: str = ""
+    selector: dict[str, str] = {}
+    ports: tuple[ServicePort, ...] = ()
+
+
+class Service(APIStruct, frozen=True):
+    """A stable name for a set of endpoints."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "Service", "services")
+
+    metadata: ObjectMeta
+    spec: ServiceSpec = ServiceSpec()
+
+
+class EndpointConditions(APIStruct, frozen=True):
+    """Whether an endpoint takes traffic; absent means yes."""
+
+    ready: bool | None = None
+
+
+class Endpoint(APIStruct, frozen=True):
+    """One set of addresses of the same thing."""
+
+    addresses: tuple[str, ...]
+    conditions: EndpointConditions = EndpointConditions()
+
+
+class EndpointPort(APIStruct, frozen=True):
+    """A port of all endpoints of a slice."""
+
+    name: str = ""
+    port: int = 0
+    protocol: str = "TCP"
+
+
+class EndpointSlice(APIStruct, frozen=True):
+    """Addresses behind a Service, bound to it by the label `kubernetes.io/service-name`."""
+
+    resource: ClassVar[Resource] = Resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+
+    metadata: ObjectMeta
+    address_type: str
+    endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class ObjectReference(APIStruct, frozen=True):
+    """What an Event is about."""
+
+    api_version: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+class EventSource(APIStruct, frozen=True):
+    """Who tells."""
+
+    component: str = ""
+    host: str = ""
+
+
+class Event(APIStruct, frozen=True):
+    """Something worth telling about an object (`v1`, the kind that `kubectl describe` shows)."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "Event", "events")
+
+    metadata: ObjectMeta
+    involved_object: ObjectReference
+    reason: str = ""
+    message: str = ""
+    source: EventSource = EventSource()
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    count: int = 0
+    type: str = ""
+    reporting_component: str = ""
+    reporting_instance: str = ""
+
+
+class LeaseSpec(APIStruct, frozen=True):
+    """Who holds it, since when and for how long."""
+
+    holder_identity: str | None = None
+    lease_duration_seconds: int | None = None
+    acquire_time: datetime | None = None
+    renew_time: datetime | None = None
+    lease_transitions: int = 0
+
+
+class Lease(APIStruct, frozen=True):
+    """A lock with a time limit."""
+
+    resource: ClassVar[Resource] = Resource("coordination.k8s.io", "v1", "Lease", "leases")
+
+    metadata: ObjectMeta
+    spec: LeaseSpec = LeaseSpec()

@@ -1,0 +1,1 @@
+"""The next step for each kind, as pure functions."""

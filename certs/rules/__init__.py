@@ -1,0 +1,1 @@
+"""Admission rules, one module per kind: (object, old, facts) -> Problems."""

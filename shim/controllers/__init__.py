@@ -1,0 +1,1 @@
+"""One module per kind: how it observes through the stores and acts on the outside."""

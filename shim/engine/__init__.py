@@ -1,0 +1,1 @@
+"""Queue, workers and the observe-decide-act loop.  Knows no kind."""

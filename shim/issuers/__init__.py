@@ -1,0 +1,1 @@
+"""Ways of signing: one module or folder each, the same Protocol."""

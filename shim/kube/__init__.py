@@ -1,0 +1,1 @@
+"""The API server: transport, typed client, informers with their stores, leases, events.  Knows no kind."""

@@ -1,0 +1,36 @@
+"""The typed client: the few verbs we use, each one request with a deadline, each answer typed.
+
+The answer of every write goes straight into the store of its kind (`stores`), so that the next
+`observe` sees it without waiting for the watch; the store keeps whichever is newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from certs.api.meta import KubeObject
+
+ObjectT = TypeVar("ObjectT", bound=KubeObject)
+
+
+class Client(Protocol):
+    """What controllers need of the API server.  Every method blocks, at most for its deadline, and raises KubeError."""
+
+    def get(self, kind: type[ObjectT], namespace: str, name: str) -> ObjectT:
+        """Read one object; NotFound when it is not there."""
+
+    def create(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
+        """Create it; AlreadyExists when one of that name is there."""
+
+    def apply(self, obj: KubeObject, *, field_manager: str, force: bool = True) -> KubeObject:
+        """Server-side apply exactly the fields given; others' fields survive."""
+
+    def update_status(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
+        """Replace the status (PUT …/status); Conflict unless `metadata.resourceVersion` is the current one."""
+
+    def patch(self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object]) -> ObjectT:
+        """JSON merge patch."""
+
+    def delete(self, kind: type[KubeObject], namespace: str, name: str, *, uid: str = "") -> None:
+        """Delete it, only if it has that uid when one is given; a missing object is no error."""

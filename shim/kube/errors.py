@@ -1,0 +1,85 @@
+"""What can go wrong when talking to the API server, as types that a caller can act on.
+
+Each carries what was attempted on what; `from_status` maps an HTTP answer
+(Kubernetes API conventions, "Response Status Kind") to its type.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from certs.outcomes import Permanent, Transient
+
+
+class KubeError(Exception):
+    """Base: the API server refused or could not be reached."""
+
+    def __init__(self, message: str, *, code: int = 0, reason: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class NotFound(KubeError):
+    """404: the object, its namespace or its kind does not exist."""
+
+
+class AlreadyExists(KubeError):
+    """409 AlreadyExists: an object of that name is there."""
+
+
+class Conflict(KubeError):
+    """409 Conflict: the object has changed, or a precondition does not hold; observe again."""
+
+
+class Forbidden(KubeError):
+    """401 or 403: not allowed by RBAC, a quota or an admission webhook (then the message says which)."""
+
+
+class Invalid(KubeError):
+    """400 or 422: the object is not acceptable as it is."""
+
+
+class Expired(KubeError):
+    """410: the resourceVersion is too old for a watch or a page; list again."""
+
+
+class Unavailable(KubeError):
+    """5xx, 429, or no connection, or no answer in time; `retry_after` (seconds) when the server named one."""
+
+
+_BY_CODE: dict[int, type[KubeError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Expired,
+    422: Invalid,
+}
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+def from_status(attempt: str, code: int, body: bytes, retry_after: float | None = None) -> KubeError:
+    """Return the typed error for an answer that is not a success; `attempt` says what was tried on what."""
+    try:
+        status = msgspec.json.decode(body, type=_Status)
+    except msgspec.DecodeError:
+        status = _Status(message=f"answered {code} without a Status")
+    kind = _BY_CODE.get(code, Unavailable if code == 429 or code >= 500 else KubeError)
+    if kind is Conflict and status.reason == "AlreadyExists":
+        kind = AlreadyExists
+    return kind(f"{attempt}: {status.message}", code=code, reason=status.reason, retry_after=retry_after)
+
+
+def as_failure(error: KubeError) -> Transient | Permanent:
+    """Return the failure class of an API error that a controller did not handle itself."""
+    if isinstance(error, Invalid):
+        return Permanent(str(error), reason="InvalidObject")
+    return Transient(str(error), reason="KubernetesAPI")
