@@ -12,14 +12,14 @@ from certs.api.meta import (
     APIStruct,
     Condition,
     GoDuration,
+    Int32,
+    Int64,
     IssuerReference,
     ObjectMeta,
     Resource,
     SecretKeySelector,
 )
 
-SET: Final = {"x-kubernetes-list-type": "set"}
-ATOMIC: Final = {"x-kubernetes-list-type": "atomic"}
 CONDITIONS: Final = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 Conditions = Annotated[tuple[Condition, ...], Meta(extra_json_schema=CONDITIONS)]
@@ -193,7 +193,7 @@ class Renewal(APIStruct, frozen=True):
 
     policy: Literal["RenewBefore", "Disabled"] | None = None
     """Disabled stops renewals by time; everything else still re-issues."""
-    windows: Annotated[tuple[RenewalWindow, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    windows: tuple[RenewalWindow, ...] = ()
     """Renew only within one of these."""
 
 
@@ -239,13 +239,13 @@ class CertificateSpec(APIStruct, frozen=True, kw_only=True):
     """Subject attributes; exclusive with literalSubject."""
     literal_subject: str = ""
     """The whole subject as an RFC 4514 string, in order; exclusive with subject and commonName."""
-    common_name: Annotated[str, Meta(extra_json_schema={"maxLength": 64})] = ""
+    common_name: str = ""
     """Subject common name, at most 64 bytes; for ACME it must be one of the other names too."""
     duration: GoDuration | None = None
     """Lifetime to ask for, at least 1h; 2160h (90 days) when absent; an issuer may grant another."""
     renew_before: GoDuration | None = None
     """How long before expiry to renew, at least 5m; a third of the lifetime when absent."""
-    renew_before_percentage: Annotated[int, Meta(extra_json_schema={"format": "int32"})] | None = None
+    renew_before_percentage: Int32 | None = None
     """Remaining lifetime in per cent at which to renew; exclusive with renewBefore."""
     renewal: Renewal | None = None
     """Whether and in which windows to renew."""
@@ -263,7 +263,7 @@ class CertificateSpec(APIStruct, frozen=True, kw_only=True):
     """Annotations and labels for the Secret."""
     keystores: Keystores | None = None
     """Java and PKCS#12 keystores for the Secret."""
-    is_ca: Annotated[bool, Meta(description="Whether to ask for a CA certificate.")] = False
+    is_ca: bool = False
     """Whether to ask for a CA certificate."""
     usages: tuple[KeyUsage, ...] = ()
     """Key usages; digital signature and key encipherment when absent."""
@@ -273,12 +273,9 @@ class CertificateSpec(APIStruct, frozen=True, kw_only=True):
     """Signature of the request; follows from the key when absent."""
     encode_usages_in_request: bool | None = None
     """Whether the request names the usages; true when absent."""
-    revision_history_limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "format": "int32"})] | None = None
-    """How many CertificateRequests to keep; 1 when absent."""
-    additional_output_formats: Annotated[
-        tuple[AdditionalOutputFormat, ...],
-        Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
-    ] = ()
+    revision_history_limit: Int32 | None = None
+    """How many CertificateRequests to keep, at least 1; 1 when absent."""
+    additional_output_formats: tuple[AdditionalOutputFormat, ...] = ()
     """Further encodings in the Secret."""
     name_constraints: NameConstraints | None = None
     """Which names the CA certificate may sign for; needs isCA."""
@@ -328,11 +325,11 @@ class CertificateStatus(APIStruct, frozen=True):
     """End of validity of the certificate in the Secret."""
     renewal_time: datetime | None = None
     """When it will be renewed."""
-    revision: Annotated[int, Meta(extra_json_schema={"format": "int64"})] | None = None
+    revision: Int64 | None = None
     """Number of the issuance whose certificate is stored; the first is 1."""
     next_private_key_secret_name: str | None = None
     """Secret that holds the key of the issuance under way."""
-    failed_issuance_attempts: Annotated[int, Meta(extra_json_schema={"format": "int32"})] | None = None
+    failed_issuance_attempts: Int32 | None = None
     """Failures since the last success; the exponent of the back-off."""
     acme: CertificateACMEStatus | None = None
     """Standing with an ACME CA."""

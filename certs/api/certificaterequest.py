@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from msgspec import Meta
-
-from certs.api.certificate import ATOMIC, Conditions, KeyUsage
+from certs.api.certificate import Conditions, KeyUsage
 from certs.api.meta import APIStruct, GoDuration, IssuerReference, ObjectMeta, Resource
 
 
@@ -28,7 +26,7 @@ class CertificateRequestSpec(APIStruct, frozen=True):
     """Who made the request; written by the webhook."""
     uid: str = ""
     """The requester's UID; written by the webhook."""
-    groups: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    groups: tuple[str, ...] = ()
     """The requester's groups; written by the webhook."""
     extra: dict[str, tuple[str, ...]] = {}
     """What else the API server knows of the requester; written by the webhook."""
@@ -41,7 +39,7 @@ class CertificateRequestStatus(APIStruct, frozen=True):
     """Approved, Denied, InvalidRequest, Ready."""
     certificate: bytes = b""
     """The signed chain in PEM, leaf first."""
-    ca: Annotated[bytes, Meta(description="The CA.")] = b""
+    ca: bytes = b""
     """The signer's CA certificate in PEM, when the issuer knows it."""
     failure_time: datetime | None = None
     """When it failed or was denied."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta, field
 
-from certs.api.certificate import ATOMIC, Conditions
+from certs.api.certificate import Conditions
 from certs.api.meta import (
     APIStruct,
     GoDuration,
+    Int32,
+    Int64,
     LocalObjectReference,
     ObjectMeta,
     Quantity,
@@ -19,7 +21,7 @@ from certs.api.meta import (
 )
 
 JSON = Annotated[Any, Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})]
-ServiceType = Annotated[str, Meta(description="Type of the solver Service: ClusterIP, NodePort or empty.")]
+ServiceType = Annotated[str, Meta(description="ClusterIP, or NodePort when absent.")]
 
 
 class ServiceAccountRef(APIStruct, frozen=True):
@@ -27,7 +29,7 @@ class ServiceAccountRef(APIStruct, frozen=True):
 
     name: str
     """Name of the service account."""
-    audiences: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    audiences: tuple[str, ...] = ()
     """Audiences of the token, beside those the issuer sets itself."""
 
 
@@ -79,17 +81,17 @@ class PodSecurityContext(APIStruct, frozen=True):
 
     se_linux_options: SELinuxOptions | None = None
     """SELinux context."""
-    run_as_user: int | None = None
+    run_as_user: Int64 | None = None
     """User id."""
-    run_as_group: int | None = None
+    run_as_group: Int64 | None = None
     """Group id."""
     run_as_non_root: bool | None = None
     """Refuse to run as root."""
-    supplemental_groups: Annotated[tuple[int, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    supplemental_groups: tuple[Int64, ...] = ()
     """Further groups."""
-    fs_group: int | None = None
+    fs_group: Int64 | None = None
     """Group that owns volumes."""
-    sysctls: Annotated[tuple[Sysctl, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    sysctls: tuple[Sysctl, ...] = ()
     """Kernel parameters."""
     fs_group_change_policy: str | None = None
     """How ownership of volumes changes."""
@@ -106,6 +108,13 @@ class ResourceRequirements(APIStruct, frozen=True):
     """Requests."""
 
 
+class ImagePullSecret(APIStruct, frozen=True):
+    """A Secret for pulling an image."""
+
+    name: Annotated[str, Meta(extra_json_schema={"default": ""})] = ""
+    """Name of the Secret."""
+
+
 class PodSpec(APIStruct, frozen=True):
     """The part of a solver pod's spec that may be set (mode pod only)."""
 
@@ -115,14 +124,14 @@ class PodSpec(APIStruct, frozen=True):
         dict[str, Any] | None, Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
     ] = None
     """Scheduling constraints, as in a pod."""
-    tolerations: Annotated[tuple[dict[str, Any], ...], Meta(extra_json_schema=ATOMIC)] = ()
+    tolerations: tuple[dict[str, Any], ...] = ()
     """Tolerations, as in a pod."""
     priority_class_name: str = ""
     """Priority class."""
     service_account_name: str = ""
     """Service account."""
     image_pull_secrets: Annotated[
-        tuple[LocalObjectReference, ...],
+        tuple[ImagePullSecret, ...],
         Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
     ] = ()
     """Secrets for pulling the image."""
@@ -178,7 +187,7 @@ class ParentReference(APIStruct, frozen=True):
     """Namespace of the parent."""
     section_name: str | None = None
     """Listener of the parent."""
-    port: Annotated[int | None, Meta(extra_json_schema={"format": "int32"})] = None
+    port: Int32 | None = None
     """Port of the parent."""
 
 
@@ -189,7 +198,7 @@ class HTTP01GatewayHTTPRoute(APIStruct, frozen=True):
     """Type of the solver Service."""
     labels: dict[str, str] = {}
     """Labels of the HTTPRoute."""
-    parent_refs: Annotated[tuple[ParentReference, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    parent_refs: tuple[ParentReference, ...] = ()
     """Which Gateways the route attaches to."""
     pod_template: PodTemplate | None = None
     """Template of the solver pod."""
@@ -358,7 +367,7 @@ class DNS01Solver(APIStruct, frozen=True):
 
     cname_strategy: Literal["None", "Follow"] | None = None
     """Whether to follow CNAMEs of _acme-challenge to the zone where the record is written."""
-    nameservers: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    nameservers: tuple[str, ...] = ()
     """Resolvers for this solver: ip:port or https://… (DNS over HTTPS)."""
     acme_dns: AcmeDNS | None = None
     """acme-dns."""
@@ -388,9 +397,9 @@ class SolverSelector(APIStruct, frozen=True):
 
     match_labels: dict[str, str] = {}
     """Labels of the Order (copied from the Certificate)."""
-    dns_names: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    dns_names: tuple[str, ...] = ()
     """Exactly these names; a wildcard is named with its star."""
-    dns_zones: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    dns_zones: tuple[str, ...] = ()
     """These zones and everything below; the longest wins."""
 
 
@@ -445,7 +454,7 @@ class ACMEIssuer(APIStruct, frozen=True):
         None
     )
     """Whether the CA's renewal information is used."""
-    solvers: Annotated[tuple[ACMESolver, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    solvers: tuple[ACMESolver, ...] = ()
     """Ways of proving control; the best match is taken for each name."""
 
 
@@ -457,18 +466,18 @@ class CAIssuer(APIStruct, frozen=True):
 
     secret_name: str
     """Secret with tls.crt and tls.key of the CA."""
-    crl_distribution_points: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    crl_distribution_points: tuple[str, ...] = ()
     """CRL distribution points to write into certificates."""
-    ocsp_servers: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    ocsp_servers: tuple[str, ...] = ()
     """OCSP servers to write into certificates."""
-    issuing_certificate_urls: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    issuing_certificate_urls: tuple[str, ...] = ()
     """Where the CA's certificate can be fetched, to write into certificates."""
 
 
 class SelfSignedIssuer(APIStruct, frozen=True):
     """Each certificate is signed with its own key."""
 
-    crl_distribution_points: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    crl_distribution_points: tuple[str, ...] = ()
     """CRL distribution points to write into certificates."""
 
 
@@ -597,6 +606,12 @@ class VenafiNGTS(APIStruct, frozen=True):
     """URL for tokens; the vendor's when absent."""
 
 
+ONE_VENAFI: Final = {
+    "rule": "[has(self.tpp), has(self.cloud), has(self.ngts)].filter(set, set).size() == 1",
+    "message": "exactly one of tpp, cloud, ngts must be set",
+}
+
+
 class VenafiIssuer(APIStruct, frozen=True):
     """Certificate Manager (formerly Venafi) signs."""
 
@@ -624,7 +639,7 @@ class IssuerSpec(APIStruct, frozen=True):
     """No CA: each certificate signs itself."""
     vault: VaultIssuer | None = None
     """HashiCorp Vault."""
-    venafi: VenafiIssuer | None = None
+    venafi: Annotated[VenafiIssuer | None, Meta(extra_json_schema={"x-kubernetes-validations": [ONE_VENAFI]})] = None
     """Certificate Manager (formerly Venafi)."""
 
 

@@ -48,6 +48,8 @@ class APIStruct(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=Tru
 EMPTY: Final[Mapping[str, str]] = {}
 
 Quantity = Annotated[int | float | str, msgspec.Meta(extra_json_schema={"x-kubernetes-int-or-string": True})]
+Int32 = Annotated[int, msgspec.Meta(extra_json_schema={"format": "int32"})]
+Int64 = Annotated[int, msgspec.Meta(extra_json_schema={"format": "int64"})]
 GoDuration = Annotated[str, msgspec.Meta(description="A Go duration such as 2160h or 1h30m.")]
 
 
@@ -100,7 +102,7 @@ class Condition(APIStruct, frozen=True):
     """A short CamelCase word for machines."""
     message: str = ""
     """A sentence for people."""
-    observed_generation: int = 0
+    observed_generation: Int64 = 0
     """The metadata.generation that this observation was made of."""
 
 
@@ -116,7 +118,7 @@ class SecretKeySelector(APIStruct, frozen=True):
 class LocalObjectReference(APIStruct, frozen=True):
     """An object of the same namespace, by name."""
 
-    name: str = ""
+    name: str
     """Name of the object."""
 
 

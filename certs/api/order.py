@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
-from msgspec import Meta
-
-from certs.api.certificate import ATOMIC
 from certs.api.meta import APIStruct, GoDuration, IssuerReference, ObjectMeta, Resource
 
 
@@ -60,7 +57,7 @@ class ACMEAuthorization(APIStruct, frozen=True):
     """Whether it is for a wildcard name."""
     initial_state: ACMEState = ACMEState.UNKNOWN
     """State when first seen; a valid one needs no challenge."""
-    challenges: Annotated[tuple[ACMEChallenge, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    challenges: tuple[ACMEChallenge, ...] = ()
     """What the CA offers."""
 
 
@@ -73,9 +70,9 @@ class OrderSpec(APIStruct, frozen=True):
     """Which ACME issuer; its account is used."""
     common_name: str = ""
     """Common name of the request, if any; one of the names."""
-    dns_names: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    dns_names: tuple[str, ...] = ()
     """DNS names to order."""
-    ip_addresses: Annotated[tuple[str, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    ip_addresses: tuple[str, ...] = ()
     """IP addresses to order."""
     duration: GoDuration | None = None
     """Lifetime to ask for."""
@@ -92,7 +89,7 @@ class OrderStatus(APIStruct, frozen=True):
     """URL of the order at the CA; set once."""
     finalize_url: str = ""
     """URL for finalizing; set once."""
-    authorizations: Annotated[tuple[ACMEAuthorization, ...], Meta(extra_json_schema=ATOMIC)] = ()
+    authorizations: tuple[ACMEAuthorization, ...] = ()
     """What the CA wants to see proven."""
     certificate: bytes = b""
     """The issued chain in PEM, leaf first; set once."""
