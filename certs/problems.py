@@ -55,12 +55,17 @@ UNSHOWN = Unshown()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong."""
+    """One thing that is wrong; `remedy` says what to write instead, `rule` which rule found it.
+
+    Both stand beside the text, not in it: the text is the API's.
+    """
 
     path: Path
     type: ProblemType
     detail: str = ""
     value: object = UNSHOWN
+    remedy: str = ""
+    rule: str = ""
 
     def __str__(self) -> str:
         parts = [str(self.path), self.type.value]
@@ -86,17 +91,17 @@ class Problems:
         """Add one."""
         self._problems.append(problem)
 
-    def required(self, path: Path, detail: str = "") -> None:
+    def required(self, path: Path, detail: str = "", *, remedy: str = "") -> None:
         """A value is missing."""
-        self.add(Problem(path, ProblemType.REQUIRED, detail))
+        self.add(Problem(path, ProblemType.REQUIRED, detail, remedy=remedy))
 
-    def invalid(self, path: Path, value: object, detail: str) -> None:
+    def invalid(self, path: Path, value: object, detail: str, *, remedy: str = "") -> None:
         """A value is malformed or does not fit."""
-        self.add(Problem(path, ProblemType.INVALID, detail, value))
+        self.add(Problem(path, ProblemType.INVALID, detail, value, remedy))
 
-    def forbidden(self, path: Path, detail: str) -> None:
+    def forbidden(self, path: Path, detail: str, *, remedy: str = "") -> None:
         """A value must not be there."""
-        self.add(Problem(path, ProblemType.FORBIDDEN, detail))
+        self.add(Problem(path, ProblemType.FORBIDDEN, detail, remedy=remedy))
 
     def unsupported(self, path: Path, value: object, supported: Iterable[str]) -> None:
         """A value is not one of a closed set."""

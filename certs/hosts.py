@@ -1,0 +1,61 @@
+"""What may stand where a host name is expected: DNS names, wildcards, IP addresses.
+
+The syntax is RFC 1123 §2.1 with RFC 1034 §3.1 lengths, plus the underscore that private CAs issue for;
+a wildcard is a star as the whole first label (RFC 6125 §7.2).  Whether a public CA would take the
+name is not asked here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+MAX_NAME: Final = 253
+MAX_LABEL: Final = 63
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+
+
+def is_ip_address(text: str) -> bool:
+    """Is it an IP address, of either version?"""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_wildcard(host: str) -> bool:
+    """Does it stand for every name one label below?"""
+    return host.startswith("*.")
+
+
+def host_problem(host: str) -> str:
+    """Return why the host is no DNS name, wildcard or IP address, then `; ` and what to write; empty when it is one."""
+    if _is_name(host.removeprefix("*.")) or is_ip_address(host):
+        return ""
+    if not host.isascii():
+        return f"is not in ASCII form; {_ascii_remedy(host)}"
+    if "*" in host.removeprefix("*."):
+        return "has a star that is not its whole first label; write for example *.example.com"
+    if host.strip().rstrip(".") != host:
+        return f"has a space or a final dot; write {host.strip().rstrip('.') or 'a host name'}"
+    if "/" in host or ":" in host:
+        return "is not a host name but looks like a URL; write the host alone, for example www.example.com"
+    return (
+        f"is no DNS name; write labels of letters, digits and hyphens, at most {MAX_LABEL} characters each"
+        f" and {MAX_NAME} in all, for example www.example.com"
+    )
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= MAX_NAME and all(
+        len(label) <= MAX_LABEL and _LABEL.fullmatch(label) is not None for label in name.split(".")
+    )
+
+
+def _ascii_remedy(host: str) -> str:
+    try:
+        return f"write {host.encode('idna').decode()}"
+    except UnicodeError:
+        return "write its A-label form (xn--…)"
