@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from certs.api.certificate import (
+    CertificateSpec,
+    KeyUsage,
+    NameConstraintItem,
+    NameConstraints,
+    OtherName,
+    SignatureAlgorithm,
+    X509Subject,
+)
+from certs.pki.csr import InvalidRequest, build_csr, read_csr
+from certs.pki.keys import Key
+from certs.pki.names import utf8_der
+from certs.pki.subject import UnusableSpec
+from certs.pki.usages import expected_usages
+
+Spec = Callable[..., CertificateSpec]
+
+UPN = "1.3.6.1.4.1.311.20.2.3"
+
+
+def load(pem: bytes) -> x509.CertificateSigningRequest:
+    return x509.load_pem_x509_csr(pem)
+
+
+def test_every_kind_of_name_comes_back(spec: Spec, key: Key) -> None:
+    """What the spec names is what is read from the request."""
+    wanted = spec(
+        common_name="shop.example",
+        dns_names=("shop.example", "*.shop.example"),
+        ip_addresses=("192.0.2.1", "2001:db8::1"),
+        uris=("spiffe://cluster.local/ns/shop",),
+        email_addresses=("Ops@shop.example",),
+        other_names=(OtherName(UPN, "ünser@shop.example"),),
+    )
+
+    request = read_csr(build_csr(wanted, key))
+
+    assert request.common_name == "shop.example"
+    assert request.names.dns_names == wanted.dns_names
+    assert request.names.ip_addresses == wanted.ip_addresses
+    assert request.names.uris == wanted.uris
+    assert request.names.emails == wanted.email_addresses
+    assert request.names.other_names == wanted.other_names
+
+
+def test_names_are_canonical(spec: Spec, key: Key) -> None:
+    """DNS names are lower case and every name stands there once (RFC 8555 §7.1.4)."""
+    request = read_csr(
+        build_csr(spec(dns_names=("B.example", "a.example", "b.Example"), ip_addresses=("::1", "::1")), key)
+    )
+
+    assert request.names.dns_names == ("b.example", "a.example")
+    assert request.names.ip_addresses == ("::1",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "critical"),
+    [({}, True), ({"common_name": "a.example"}, False), ({"literal_subject": "O=Example"}, False)],
+    ids=["no subject", "common name", "literal subject"],
+)
+def test_alternative_names_are_critical_iff_the_subject_is_empty(
+    spec: Spec,
+    key: Key,
+    fields: dict[str, str],
+    critical: bool,  # noqa: FBT001 - a table
+) -> None:
+    """RFC 5280 §4.2.1.6: nothing else names the subject then."""
+    csr = load(build_csr(spec(dns_names=("a.example",), **fields), key))
+
+    assert csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical is critical
+
+
+def test_the_subject_is_grouped_and_ordered_as_go_does(spec: Spec, key: Key) -> None:
+    """One set per attribute type, in Go's order, so that requests equal those made before."""
+    subject = X509Subject(
+        organizations=("Example", "Beispiel"), countries=("DE",), serial_number="7", postal_codes=("10115",)
+    )
+    csr = load(build_csr(spec(common_name="www", subject=subject), key))
+
+    assert [len(rdn) for rdn in csr.subject.rdns] == [1, 2, 1, 1, 1]
+    assert csr.subject.rfc4514_string({x509.NameOID.POSTAL_CODE: "PC", x509.NameOID.SERIAL_NUMBER: "SN"}) in {
+        "SN=7,CN=www,PC=10115,O=Example+O=Beispiel,C=DE",
+        "SN=7,CN=www,PC=10115,O=Beispiel+O=Example,C=DE",
+    }
+    read = read_csr(build_csr(spec(common_name="www", subject=subject), key)).subject.attributes
+    assert (set(read.organizations), read.serial_number) == ({"Example", "Beispiel"}, "7")
+
+
+def test_a_literal_subject_is_encoded_in_reverse(spec: Spec, key: Key) -> None:
+    """RFC 4514 §2.1 writes the last RDN first."""
+    csr = load(build_csr(spec(literal_subject="CN=www,OU=shop,O=Example,C=DE,DC=example,SERIALNUMBER=9"), key))
+
+    assert [rdn.rfc4514_string() for rdn in csr.subject.rdns][1:3] == ["DC=example", "C=DE"]
+    assert next(iter(csr.subject.rdns[-1])).value == "www"
+
+
+@pytest.mark.parametrize(
+    ("fields", "usages"),
+    [
+        ({}, [KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT]),
+        ({"is_ca": True}, [KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT, KeyUsage.CERT_SIGN]),
+        ({"usages": (KeyUsage.SERVER_AUTH,)}, [KeyUsage.SERVER_AUTH]),
+        (
+            {"usages": (KeyUsage.CLIENT_AUTH, KeyUsage.SIGNING, KeyUsage.SERVER_AUTH, KeyUsage.SMIME)},
+            [KeyUsage.DIGITAL_SIGNATURE, KeyUsage.CLIENT_AUTH, KeyUsage.SERVER_AUTH, KeyUsage.EMAIL_PROTECTION],
+        ),
+        (
+            {"usages": (KeyUsage.KEY_AGREEMENT, KeyUsage.DECIPHER_ONLY)},
+            [KeyUsage.KEY_AGREEMENT, KeyUsage.DECIPHER_ONLY],
+        ),
+        ({"encode_usages_in_request": False}, []),
+        ({"encode_usages_in_request": True, "usages": (KeyUsage.CRL_SIGN,)}, [KeyUsage.CRL_SIGN]),
+    ],
+)
+def test_usages(spec: Spec, key: Key, fields: dict[str, object], usages: list[KeyUsage]) -> None:
+    """The request names the usages, defaults filled in, unless it shall not."""
+    request = read_csr(build_csr(spec(dns_names=("a.example",), **fields), key))
+
+    assert list(request.usages) == usages
+
+
+@pytest.mark.parametrize("usage", list(KeyUsage), ids=str)
+def test_every_usage_survives_a_request(spec: Spec, key: Key, usage: KeyUsage) -> None:
+    """No word of the API is lost on the way."""
+    wanted = (KeyUsage.KEY_AGREEMENT, usage)
+
+    request = read_csr(build_csr(spec(dns_names=("a.example",), usages=wanted), key))
+
+    assert set(request.usages) == set(expected_usages(wanted, is_ca=False))
+
+
+def test_key_usage_is_critical_and_there_are_no_basic_constraints(spec: Spec, key: Key) -> None:
+    """RFC 5280 §4.2.1.3; whether it is a CA stands in the CertificateRequest."""
+    data = build_csr(spec(dns_names=("a.example",), is_ca=True), key)
+
+    assert load(data).extensions.get_extension_for_class(x509.KeyUsage).critical
+    assert read_csr(data).is_ca is None
+
+
+def test_name_constraints(spec: Spec, key: Key) -> None:
+    """Permitted and excluded names of every kind stand in the extension."""
+    item = NameConstraintItem(
+        dns_domains=("example.com",),
+        ip_ranges=("192.0.2.0/24",),
+        email_addresses=("example.com",),
+        uri_domains=("example.com",),
+    )
+    constraints = NameConstraints(critical=True, permitted=item, excluded=NameConstraintItem(dns_domains=("x.y",)))
+
+    csr = load(build_csr(spec(is_ca=True, common_name="ca", name_constraints=constraints), key))
+
+    found = csr.extensions.get_extension_for_class(x509.NameConstraints)
+    assert found.critical
+    assert [name.value for name in found.value.excluded_subtrees or []] == ["x.y"]
+    assert len(found.value.permitted_subtrees or []) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithm", "expected"),
+    [
+        ("rsa-2048", None, hashes.SHA256),
+        ("rsa-3072", None, hashes.SHA384),
+        ("rsa-2048", SignatureAlgorithm.SHA512_WITH_RSA, hashes.SHA512),
+        ("p-256", None, hashes.SHA256),
+        ("p-384", None, hashes.SHA384),
+        ("p-521", None, hashes.SHA512),
+        ("p-256", SignatureAlgorithm.ECDSA_WITH_SHA384, hashes.SHA384),
+        ("ed25519", None, type(None)),
+        ("ed25519", SignatureAlgorithm.PURE_ED25519, type(None)),
+    ],
+)
+def test_the_hash_fits_the_key(
+    keys: dict[str, Key], spec: Spec, name: str, algorithm: SignatureAlgorithm | None, expected: type
+) -> None:
+    """As strong as the key, unless the spec names one."""
+    csr = load(build_csr(spec(dns_names=("a.example",), signature_algorithm=algorithm), keys[name]))
+
+    assert isinstance(csr.signature_hash_algorithm, expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"dns_names": ("ok.example", "bücher.example")}, r"spec\.dnsNames\[1\]: bücher\.example"),
+        ({"ip_addresses": ("192.0.2.300",)}, r"spec\.ipAddresses\[0\]: 192\.0\.2\.300"),
+        ({"other_names": (OtherName("not an oid", "x"),)}, r"spec\.otherNames\[0\]"),
+        ({"common_name": "x" * 65}, r"spec\.commonName"),
+        ({"subject": X509Subject(countries=("Germany",))}, r"spec\.subject\.countries"),
+        ({"literal_subject": "no name"}, r"spec\.literalSubject 'no name' is not an RFC 4514 name"),
+        ({"usages": (KeyUsage.ENCIPHER_ONLY,)}, r"spec\.usages: .* without key agreement: add it"),
+        ({"signature_algorithm": SignatureAlgorithm.SHA256_WITH_RSA}, r"does not fit the ECDSA private key"),
+        (
+            {"name_constraints": NameConstraints(permitted=NameConstraintItem(ip_ranges=("192.0.2.1/24",)))},
+            r"spec\.nameConstraints: 192\.0\.2\.1/24 has host bits set",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_spec_that_cannot_be_expressed_names_the_field(
+    spec: Spec, key: Key, fields: dict[str, object], sentence: str
+) -> None:
+    """The sentence says which field is at fault and why."""
+    with pytest.raises(UnusableSpec, match=sentence):
+        build_csr(spec(**fields), key)
+
+
+def _tampered(key: Key) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "aa")]))
+    der = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return der.replace(b"aa", b"ab", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "no PEM block"),
+        (b"-----BEGIN X-----\n!-----END X-----", "no PEM block"),
+        (b"-----BEGIN X-----\nabc-----END X-----", "not base64"),
+        (b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----", "cannot read"),
+        (b"\x30\x03\x02\x01\x01", "cannot read"),
+        (b"x" * 36_501, "at most 36500 are allowed"),
+        (b"\x30" * 36_501, "at most 36500 are allowed"),
+    ],
+)
+def test_what_is_no_request_is_refused(data: bytes, sentence: str) -> None:
+    """Every kind of rubbish has its sentence."""
+    with pytest.raises(InvalidRequest, match=sentence):
+        read_csr(data)
+
+
+def test_a_request_with_a_foreign_signature_is_refused(key: Key) -> None:
+    """Who cannot sign with the key does not hold it."""
+    with pytest.raises(InvalidRequest, match="not by its own key"):
+        read_csr(_tampered(key))
+
+
+def test_the_first_block_counts_whatever_its_label(spec: Spec, key: Key) -> None:
+    """Go ignores the label and the text around; manifests rely on it."""
+    pem = build_csr(spec(dns_names=("a.example",)), key).replace(b"CERTIFICATE REQUEST", b"ANYTHING")
+
+    assert read_csr(b"before\n" + pem + b"after\n").names.dns_names == ("a.example",)
+
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+dns_names = st.lists(labels, min_size=1, max_size=4).map(".".join)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    names=st.lists(dns_names, unique=True, max_size=5),
+    ips=st.lists(st.ip_addresses().map(str), unique=True, max_size=3),
+    organizations=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)),
+)
+def test_any_names_survive(spec: Spec, key: Key, names: list[str], ips: list[str], organizations: list[str]) -> None:
+    """Whatever a valid spec names, the request names, in the same order."""
+    wanted = spec(
+        dns_names=tuple(names), ip_addresses=tuple(ips), subject=X509Subject(organizations=tuple(organizations))
+    )
+
+    request = read_csr(build_csr(wanted, key))
+
+    assert request.names.dns_names == tuple(names)
+    assert request.names.ip_addresses == tuple(ips)
+    assert set(request.subject.attributes.organizations) == set(organizations)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=400))
+def test_utf8_strings_have_the_length_they_say(text: str) -> None:
+    """Short and long lengths, X.690 §8.1.3."""
+    der = utf8_der(text)
+    octets = der[1] & 0x7F if der[1] & 0x80 else 0
+    length = int.from_bytes(der[2 : 2 + octets], "big") if octets else der[1]
+
+    assert der[2 + octets :].decode() == text
+    assert length == len(text.encode())
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_rubbish_is_refused_and_nothing_else(data: bytes) -> None:
+    """No bytes make the reader fail in another way."""
+    with pytest.raises(InvalidRequest):
+        read_csr(b"\x30" + data)
