@@ -1,0 +1,180 @@
+"""The client of `shim.kube.client`, over the transport: one request a call, answers into the stores.
+
+Names come from users' objects (`secretName: ../…`), and an empty one would turn the deletion of an
+object into the deletion of a collection; so a name that is not one path segment never leaves here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from certs.api.meta import KubeObject, Resource, encode
+from shim.kube.errors import Invalid, KubeError, NotFound
+from shim.kube.transport import ANSWER_WITHIN, APPLY_PATCH, JSON, MERGE_PATCH, Transport
+
+ObjectT = TypeVar("ObjectT", bound=KubeObject)
+AnyT = TypeVar("AnyT")
+
+_NOT_NAMES: Final = ("", ".", "..")
+
+
+class Stores(Protocol):
+    """Where answers go; `shim.kube.cluster.Cluster` is one."""
+
+    def offer(self, obj: KubeObject) -> None:
+        """Take an object as a write left it."""
+
+    def forget(self, kind: type[KubeObject], namespace: str, name: str, uid: str) -> None:
+        """Take away an object that is gone for good."""
+
+
+class KubeClient:
+    """Implements `Client`.  Without stores, answers are only returned."""
+
+    def __init__(self, transport: Transport, stores: Stores | None = None, *, within: float = ANSWER_WITHIN) -> None:
+        self._transport = transport
+        self._stores = stores
+        self._within = within
+
+    def get(self, kind: type[ObjectT], namespace: str, name: str) -> ObjectT:
+        """Read one object; NotFound when it is not there."""
+        target = _Target(kind.resource, namespace, name)
+        return _decoded(kind, self._send("GET", "read", target), target)
+
+    def create(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
+        """Create it; AlreadyExists when one of that name is there.  With `generate_name` the server names it."""
+        return self._write(obj, "POST", "create", query={"fieldManager": field_manager})
+
+    def apply(self, obj: KubeObject, *, field_manager: str, force: bool = True) -> KubeObject:
+        """Server-side apply exactly the fields given; others' fields survive."""
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        return self._write(obj, "PATCH", "apply", query=query, content_type=APPLY_PATCH)
+
+    def update_status(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
+        """Replace the status (PUT …/status); Conflict unless `metadata.resourceVersion` is the current one."""
+        query = {"fieldManager": field_manager}
+        return self._write(obj, "PUT", "update the status of", query=query, subresource="status")
+
+    def patch(self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object]) -> ObjectT:
+        """JSON merge patch; with a `metadata.resourceVersion` in it, Conflict unless that is the current one."""
+        target = _Target(kind.resource, namespace, name)
+        body = self._send("PATCH", "patch", target, body=msgspec.json.encode(patch), content_type=MERGE_PATCH)
+        return self._offered(_decoded(kind, body, target))
+
+    def delete(
+        self, kind: type[KubeObject], namespace: str, name: str, *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        """Delete it, only if it has that uid (and version) when one is given; a missing object is no error.
+
+        Conflict when the object there is another one.  Dependents are deleted in the background.
+        """
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {field: value for field, value in preconditions.items() if value},
+        }
+        target = _Target(kind.resource, namespace, name)
+        try:
+            body = self._send("DELETE", "delete", target, body=msgspec.json.encode(options))
+        except NotFound:
+            return
+        self._take_deletion(kind, target, body)
+
+    def _take_deletion(self, kind: type[KubeObject], target: _Target, body: bytes) -> None:
+        """Forget the object if it is gone; it stays, marked, while it has finalizers or a grace period."""
+        answer = _decoded(_Deletion, body, target)
+        uid = answer.details.uid if answer.kind == "Status" else answer.metadata.uid
+        if answer.metadata.finalizers or answer.metadata.deletion_grace_period_seconds:
+            self._offered(_decoded(kind, body, target))
+        elif uid and self._stores is not None:
+            self._stores.forget(kind, target.namespace, target.name, uid)
+
+    def _write(
+        self,
+        obj: ObjectT,
+        method: str,
+        verb: str,
+        *,
+        query: Mapping[str, str],
+        content_type: str = JSON,
+        subresource: str = "",
+    ) -> ObjectT:
+        meta = obj.metadata
+        target = _Target(obj.resource, meta.namespace, meta.name or f"{meta.generate_name}*", subresource)
+        body = self._send(method, verb, target, query=query, body=encode(obj), content_type=content_type)
+        return self._offered(_decoded(type(obj), body, target))
+
+    def _send(
+        self,
+        method: str,
+        verb: str,
+        target: _Target,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = JSON,
+    ) -> bytes:
+        attempt = f"cannot {verb} {target}"
+        path = target.path(attempt, collection=method == "POST")
+        return self._transport.request(
+            method, path, attempt=attempt, query=query, body=body, content_type=content_type, within=self._within
+        ).body
+
+    def _offered(self, obj: ObjectT) -> ObjectT:
+        if self._stores is not None:
+            self._stores.offer(obj)
+        return obj
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a request is about."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.resource.namespaced else self.name
+        return f"{self.resource.kind} {name}"
+
+    def path(self, attempt: str, *, collection: bool) -> str:
+        """Return the URL path; Invalid when a name in it is none."""
+        names = [self.name, self.namespace] if self.resource.namespaced else [self.name]
+        if any(name in _NOT_NAMES or "/" in name for name in names):
+            raise Invalid(f"{attempt}: both name and namespace must be names", reason="Invalid")
+        namespace, name = quote(self.namespace, safe=""), quote(self.name, safe="")
+        return self.resource.path(namespace, "" if collection else name, self.subresource)
+
+
+class _Details(msgspec.Struct):
+    uid: str = ""
+
+
+class _DeletedMeta(msgspec.Struct, rename="camel"):
+    uid: str = ""
+    finalizers: tuple[str, ...] = ()
+    deletion_grace_period_seconds: int = 0
+
+
+class _Deletion(msgspec.Struct):
+    """The answer of a deletion: a Status with details, or the object."""
+
+    kind: str = ""
+    details: _Details = _Details()
+    metadata: _DeletedMeta = _DeletedMeta()
+
+
+def _decoded(kind: type[AnyT], body: bytes, target: _Target) -> AnyT:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise KubeError(f"cannot read the answer about {target}: {error}") from error

@@ -1,0 +1,299 @@
+"""Requests to the API server: the only place that touches the `kubernetes` package.
+
+The library keeps what it does well: finding credentials (kubeconfig, in-cluster, exec plug-ins),
+TLS, proxies of the environment, and refreshing tokens.  Requests go to its urllib3 pool directly,
+as bytes, because building its models costs more than the request.  Every request has a deadline for connecting and
+one for the answer; a stream has one for silence.  Nothing is retried here: whoever asked has a schedule of its own.
+
+A request can be cut by another thread (`Cut`), which ends a blocked read at once.  Only the time
+between dialling and the end of the TLS handshake cannot be cut; it is bounded by `CONNECT_WITHIN`.
+
+Make a transport after forking, not before: sockets must not be shared between processes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import rest
+from kubernetes.client.configuration import Configuration
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from shim.kube.errors import KubeError, Unavailable, from_status
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+CONNECT_WITHIN: Final = 5.0  # one lost SYN (1 s) and its repetition (3 s) fit in
+ANSWER_WITHIN: Final = 30.0  # admission webhooks behind the API server may take 10 s each
+SPARE_CONNECTIONS: Final = 16  # beside the workers': one for each informer, the lease, the events
+
+_CHUNK: Final = 65536
+
+
+class Answer(NamedTuple):
+    """A successful answer, undecoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Cut:
+    """Lets another thread end the requests of one thread: the blocked one at once, later ones before they start."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._made = threading.Event()
+
+    @property
+    def is_made(self) -> bool:
+        """Has it been cut?"""
+        return self._made.is_set()
+
+    def make(self) -> None:
+        """Cut now and for good; idempotent."""
+        with self._lock:
+            self._made.set()
+            if self._socket is not None:
+                _shut(self._socket)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until the time is over (False) or the cut is made (True)."""
+        return self._made.wait(seconds)
+
+    def attend(self, sock: socket.socket | None) -> None:
+        """Take note of the socket that the next read blocks on; None when the request is over."""
+        with self._lock:
+            self._socket = sock
+            if self.is_made and sock is not None:
+                _shut(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    """Wake whoever reads from it.
+
+    The plain method on purpose: `SSLSocket.shutdown` would also drop the TLS object under the reader's feet.
+    """
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # not connected any more: nobody is blocked either
+
+
+_current = threading.local()  # .cut: the Cut of the request that this thread is making
+
+
+class _Watched:
+    """Tells the thread's `Cut` which socket a request went out on (urllib3 has no argument to pass it through)."""
+
+    sock: socket.socket | None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send the request, then note the socket."""
+        super().request(*args, **kwargs)  # type: ignore[misc]  # mixed in before urllib3's connection
+        cut: Cut | None = getattr(_current, "cut", None)
+        if cut is not None:
+            cut.attend(self.sock)
+
+
+class _HTTPConnection(_Watched, urllib3.connection.HTTPConnection): ...
+
+
+class _HTTPSConnection(_Watched, urllib3.connection.HTTPSConnection): ...
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class Transport:
+    """One API server.  Thread-safe; `workers` is how many threads ask at the same time."""
+
+    def __init__(self, configuration: Configuration, *, workers: int = 8) -> None:
+        configuration.connection_pool_maxsize = workers + SPARE_CONNECTIONS
+        configuration.retries = False
+        self._configuration = configuration
+        self._host = configuration.host.rstrip("/")
+        self._pool: urllib3.PoolManager = rest.RESTClientObject(configuration).pool_manager
+        self._pool.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        self._pool.connection_pool_kw["socket_options"] = _socket_options()
+        self._headers = {"User-Agent": f"certshim/{version('certshim')}"}
+        self._refreshing = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        attempt: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        within: float = ANSWER_WITHIN,
+        cut: Cut | None = None,
+    ) -> Answer:
+        """Return the answer, or raise the KubeError that says why there is none.
+
+        `attempt` is the beginning of that sentence, such as "cannot create Secret shop/x".
+        """
+        with self._answering(
+            method, path, query, body, attempt=attempt, content_type=content_type, accept=accept, within=within, cut=cut
+        ) as response:
+            return Answer(response.status, response.headers, _read(response, time.monotonic() + within))
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        attempt: str,
+        silence: float,
+        query: Mapping[str, str] | None = None,
+        accept: str = JSON,
+        cut: Cut | None = None,
+    ) -> Iterator[Iterator[bytes]]:
+        """Open a watch and give its bytes as they come; KubeError when it fails or is silent for too long."""
+        with self._answering(
+            "GET", path, query, None, attempt=attempt, content_type=JSON, accept=accept, within=silence, cut=cut
+        ) as response:
+            try:
+                yield response.stream(_CHUNK)
+            finally:
+                response.close()  # an unfinished stream cannot carry another request
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
+
+    @contextmanager
+    def _answering(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        *,
+        attempt: str,
+        content_type: str,
+        accept: str,
+        within: float,
+        cut: Cut | None,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Give the response to a `with` block; whatever goes wrong in it with the network is Unavailable."""
+        if cut is not None and cut.is_made:
+            raise Unavailable(f"{attempt}: stopped")
+        headers = {**self._headers, "Accept": accept, **self._credentials(attempt)}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        url = f"{self._host}{path}{'?' + urlencode(query) if query else ''}"
+        timeout = urllib3.Timeout(connect=CONNECT_WITHIN, read=within)
+        _current.cut = cut
+        try:
+            response = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                preload_content=False,
+                retries=False,
+                redirect=False,
+            )
+            try:
+                if response.status >= 300:
+                    raise _refusal(attempt, response, within)
+                yield response
+            finally:
+                response.release_conn()
+        except ReadTimeoutError as error:
+            raise Unavailable(f"{attempt}: no answer within {within:g} s") from error
+        except HTTPError as error:
+            raise Unavailable(f"{attempt}: {error}") from error
+        finally:
+            _current.cut = None
+            if cut is not None:
+                cut.attend(None)
+
+    def _credentials(self, attempt: str) -> Mapping[str, str]:
+        """Return the Authorization header, refreshed by the library when due; none with a client certificate."""
+        try:
+            with self._refreshing:  # its refresh hooks write to the configuration
+                settings: Mapping[str, Any] = self._configuration.auth_settings()
+        except (config.ConfigException, OSError) as error:
+            raise Unavailable(f"{attempt}: no credentials: {error}") from error
+        return {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
+
+
+def connect(kubeconfig: str = "", *, context: str = "", workers: int = 8) -> Transport:
+    """Return a transport with the credentials of a kubeconfig file, or found as kubectl finds them.
+
+    Without a path: those of the pod when we run in one, else `KUBECONFIG`, else `~/.kube/config`.
+    Raises KubeError when there are none.
+    """
+    configuration = Configuration()
+    try:
+        if not kubeconfig and _is_in_pod():
+            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # not annotated
+        else:
+            config.load_kube_config(  # type: ignore[no-untyped-call]  # not annotated
+                config_file=kubeconfig or None,
+                context=context or None,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+    except (config.ConfigException, OSError) as error:
+        where = kubeconfig or "the pod, KUBECONFIG or ~/.kube/config"
+        raise KubeError(f"cannot find credentials for the API server in {where}: {error}") from error
+    return Transport(configuration, workers=workers)
+
+
+def _is_in_pod() -> bool:
+    token = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and token.is_file()
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Return urllib3's own options and TCP keepalive, so that a dead path ends an idle watch in about a minute."""
+    return [
+        *urllib3.connection.HTTPConnection.default_socket_options,
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    ]
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """Return the whole body; a server that drips does not get more time than one that is silent."""
+    parts = []
+    for part in response.stream(_CHUNK):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            response.close()
+            raise HTTPError("the answer came too slowly")
+    return b"".join(parts)
+
+
+def _refusal(attempt: str, response: urllib3.BaseHTTPResponse, within: float) -> KubeError:
+    body = _read(response, time.monotonic() + within)
+    after = response.headers.get("Retry-After", "")
+    return from_status(attempt, response.status, body, float(after) if after.isdecimal() else None)
