@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
+from functools import cache
 from itertools import pairwise
 
 
@@ -29,18 +30,22 @@ def field_descriptions(cls: type) -> dict[str, str]:
 
 
 def _own_descriptions(cls: type) -> dict[str, str]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    (definition,) = tree.body
-    assert isinstance(definition, ast.ClassDef)  # noqa: S101 - the source of a class is one class statement
     return {
         field.target.id: _flow(inspect.cleandoc(literal.value.value))
-        for field, literal in pairwise(definition.body)
+        for field, literal in pairwise(_classes(cls.__module__)[cls.__name__].body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(literal, ast.Expr)
         and isinstance(literal.value, ast.Constant)
         and isinstance(literal.value.value, str)
     }
+
+
+@cache  # a module is asked for each of its structs, and `inspect.getsource(cls)` would parse it each time
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """Return the statements of the module's classes by name."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {statement.name: statement for statement in tree.body if isinstance(statement, ast.ClassDef)}
 
 
 def _flow(text: str) -> str:
