@@ -1,0 +1,12 @@
+"""The kit's ingress controller: what a real one does, in the parts that certificates depend on.
+
+It stands in for ingress-nginx and knows nothing of the product under test: it sees only Ingress, IngressClass,
+Service, EndpointSlice and Secret, as a user of its own.  `config.py` turns those into a configuration of Caddy, purely;
+`watch.py` keeps them current; `__main__.py` loads the configuration whenever it really changed.
+
+    objects ──watch──> World ──caddy_config──> JSON ──POST /load──> Caddy (atomic)
+
+It writes no status, and proxies plain HTTP only.
+"""
+
+CONTROLLER_NAME = "certshim.dev/kit-router"

@@ -1,0 +1,96 @@
+"""Run the router: `python -m tests.cluster.router --server … --admin …` (the kit does)."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from pathlib import Path
+
+import requests
+
+from tests.cluster.access import API, User
+from tests.cluster.pki import CA
+from tests.cluster.router.config import JSON, Listen, caddy_config
+from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, Secret, Service, World
+from tests.cluster.router.watch import Watch
+
+_COALESCE = 0.05  # seconds between two loads: the first change of a burst goes at once, the rest together
+_RETRY = 1.0
+_TIMEOUT = 10.0
+_NETWORKING = "/apis/networking.k8s.io/v1"
+_DISCOVERY = "/apis/discovery.k8s.io/v1"
+
+
+class Router:
+    """The five watches and the loop that loads."""
+
+    def __init__(self, server: str, ca: Path, user: User, listen: Listen) -> None:
+        self._listen = listen
+        self._changed = threading.Event()
+        self._fake = CA("Kit router").server("Kubernetes Ingress Controller Fake Certificate")
+
+        def api() -> API:
+            return API(server, ca, user)  # one each: a watch occupies its connection
+
+        tell = self._changed.set
+        self._ingresses = Watch(api(), f"{_NETWORKING}/ingresses", Ingress, tell)
+        self._classes = Watch(api(), f"{_NETWORKING}/ingressclasses", IngressClass, tell)
+        self._services = Watch(api(), "/api/v1/services", Service, tell)
+        self._slices = Watch(api(), f"{_DISCOVERY}/endpointslices", EndpointSlice, tell)
+        self._secrets = Watch(api(), "/api/v1/secrets", Secret, tell)
+
+    def run(self) -> None:
+        """Watch, and load what changed, for ever."""
+        watches = (self._ingresses, self._classes, self._services, self._slices, self._secrets)
+        for watch in watches:
+            threading.Thread(target=watch.run, daemon=True).start()
+        loaded: JSON = {}
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            if all(watch.synced for watch in watches):
+                loaded = self._load(loaded)
+                time.sleep(_COALESCE)
+
+    def _load(self, loaded: JSON) -> JSON:
+        """Give Caddy the configuration of now when it is another than `loaded`; return what it has."""
+        wanted = caddy_config(self._world(), self._listen, self._fake)
+        if wanted == loaded:
+            return loaded
+        try:
+            answer = requests.post(f"http://{self._listen.admin}/load", json=wanted, timeout=_TIMEOUT)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            print(f"load: {error}: {error.response.text if error.response is not None else ''}", flush=True)
+            time.sleep(_RETRY)
+            self._changed.set()
+            return loaded
+        return wanted
+
+    def _world(self) -> World:
+        return World(
+            ingresses=self._ingresses.objects(),
+            classes=self._classes.objects(),
+            services=self._services.objects(),
+            slices=self._slices.objects(),
+            secrets=self._secrets.objects(),
+        )
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description="The kit's ingress controller: drives Caddy from Ingresses.")
+    for name in ("--server", "--admin"):
+        parser.add_argument(name, required=True)
+    for name in ("--ca", "--certificate", "--key"):
+        parser.add_argument(name, required=True, type=Path)
+    for name in ("--http-port", "--https-port"):
+        parser.add_argument(name, required=True, type=int)
+    given = parser.parse_args()
+    user = User(kubeconfig=Path(), certificate=given.certificate, key=given.key)
+    Router(given.server, given.ca, user, Listen(given.admin, given.http_port, given.https_port)).run()
+
+
+if __name__ == "__main__":
+    main()
