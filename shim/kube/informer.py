@@ -235,8 +235,8 @@ class Informer(Generic[ObjectT]):
         number = int(version or 0)
         self.store.replace(objects, number, keep=self._set_aside.keys(), rewritten=number < self._highest)
         self._version, self._highest = version, number
-        self._synced.set()
         self._take_success()
+        self._synced.set()
 
     def _watch(self) -> None:
         """Follow one stream from the last version until it ends; KubeError when it breaks."""
