@@ -182,7 +182,7 @@ class RenewalWindow(APIStruct, frozen=True):
 
     cron: str
     """Start of the window, five cron fields."""
-    window_duration: Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?(s|m|h))+$")]
+    window_duration: Annotated[str, Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(s|m|h))+$"})]
     """Length of the window as a Go duration in hours, minutes, seconds."""
     timezone: str = ""
     """IANA time zone of the cron fields; UTC when absent."""

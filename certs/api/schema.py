@@ -29,6 +29,14 @@ INT_OR_STRING: Final[Schema] = {
     "x-kubernetes-int-or-string": True,
 }
 
+BOUNDS: Final = {
+    "pattern": "pattern",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "ge": "minimum",
+    "le": "maximum",
+}
+
 
 def schema_of(cls: type) -> Schema:
     """Return the structural schema of a struct, with its descriptions."""
@@ -64,11 +72,11 @@ def structural(node: types.Type) -> Schema:  # noqa: PLR0911 - one return for ea
 def _scalar(node: types.Type) -> Schema:
     match node:
         case types.StrType():
-            return {"type": "string"}
+            return {"type": "string"} | _bounds(node)
         case types.BoolType():
             return {"type": "boolean"}
         case types.IntType():
-            return {"type": "integer"}
+            return {"type": "integer"} | _bounds(node)
         case types.BytesType():
             return {"type": "string", "format": "byte"}
         case types.DateTimeType():
@@ -77,6 +85,12 @@ def _scalar(node: types.Type) -> Schema:
             return dict(FREE_FORM)
         case _:
             raise TypeError(f"no structural schema for {node}: add a rule to certs.api.schema, or use another type")
+
+
+def _bounds(node: types.StrType | types.IntType) -> Schema:
+    """Return what msgspec enforces when decoding, for the API server to enforce too."""
+    bounds = {word: getattr(node, name, None) for name, word in BOUNDS.items()}
+    return {word: bound for word, bound in bounds.items() if bound is not None}
 
 
 def _union(node: types.UnionType) -> Schema:

@@ -74,6 +74,11 @@ RULES: dict[str, tuple[object, Schema]] = {
         Annotated[str | None, Meta(extra_json_schema={"pattern": "^a+$", "maxLength": 3, "default": "aa"})],
         {"type": "string", "pattern": "^a+$", "maxLength": 3, "default": "aa"},
     ),
+    "bounds of text": (
+        Annotated[str, Meta(pattern="^a+$", min_length=1, max_length=3)],
+        {"type": "string", "pattern": "^a+$", "minLength": 1, "maxLength": 3},
+    ),
+    "bounds of numbers": (Annotated[int, Meta(ge=1, le=9)], {"type": "integer", "minimum": 1, "maximum": 9}),
     "object is written out": (Leaf, LEAF),
     "object in a list is written out": (
         tuple[Leaf, ...],
