@@ -79,12 +79,24 @@ class WorkQueue:
         self._delayed: dict[Key, _Wake] = {}
         self._heap: list[tuple[float, Key]] = []  # an item counts if the key is delayed to that very moment
         self._running: dict[Key, _Wake | None] = {}
+        self._holders: dict[Key, int] = {}  # the thread that has the key in hand
         self._failures: dict[Key, int] = {}
 
     def add(self, key: Key, lane: Lane = Lane.FRESH, *, after: float = 0.0) -> None:
         """Ask for a turn in `after` seconds; what was asked before stays if it was for sooner or in a better lane."""
         with self._changed:
             self._add(key, _Wake(lane, self._clock() + max(after, 0.0)))
+
+    def wake(self, key: Key, lane: Lane = Lane.FRESH) -> None:
+        """Ask for a turn now because something changed, unless the change is the key's own doing.
+
+        A thread that holds the key and writes hears of its write at once (the answer goes into the store):
+        it observes again anyway, or has just scheduled the next attempt, which must not be undone by
+        the very status that tells of it.
+        """
+        with self._changed:
+            if self._holders.get(key) != threading.get_ident():
+                self._add(key, _Wake(lane, self._clock()))
 
     def get(self) -> Picked | None:
         """Block until a key is due and take it in hand; None: the queue is stopped."""
@@ -105,6 +117,7 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """Let go of a key; if it was added meanwhile it waits again."""
         with self._changed:
+            self._holders.pop(key, None)
             if wake := self._running.pop(key):
                 self._add(key, wake)
 
@@ -212,6 +225,7 @@ class WorkQueue:
             return None
         key, since = picked
         self._running[key] = None
+        self._holders[key] = threading.get_ident()
         return Picked(key, now - since)
 
     def _failed(self, key: Key) -> int:

@@ -1,0 +1,154 @@
+"""The next step for an ACME Issuer or ClusterIssuer: have an account key, have an account, say so.
+
+    no key Secret ── StoreAccountKey ──> key ── Register ──> Ready=True ACMEAccountRegistered
+                                          │
+         key generation disabled, key unfit, v1 URL: Ready=False with the sentence, until somebody mends it
+
+While Ready, with an account URL at the same host, the same contact and the same key, nothing is asked of the CA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from certs.api.core import Secret
+from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, IssuerStatus
+from certs.api.meta import ConditionStatus, find_condition, is_true, with_condition
+from certs.decide.effects import Tell
+from certs.outcomes import DONE, Outcome, Permanent, WaitingForUser
+
+REGISTERED: Final = "The ACME account was registered with the ACME server"
+DEFAULT_KEY: Final = "tls.key"
+
+# The v1 directories are gone since June 2021; people still copy them from old tutorials.
+V2_OF_V1: Final = {
+    "https://acme-v01.api.letsencrypt.org/directory": "https://acme-v02.api.letsencrypt.org/directory",
+    "https://acme-staging.api.letsencrypt.org/directory": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedIssuer:
+    """An issuer and what it refers to; `key_hash` is the hash of the account key in the Secret, if it can be read."""
+
+    issuer: AnyIssuer
+    key_secret: Secret | None = None
+    key_hash: str = ""
+    key_problem: str = ""
+    eab_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccountKey:
+    """Make an account key and create its Secret."""
+
+    secret_name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Find or create the account at the CA, or update its contact; then write the status."""
+
+    acme: ACMEIssuer
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetIssuerStatus:
+    """Write the status."""
+
+    status: IssuerStatus
+    tell: Tell | None = None
+
+
+Step = StoreAccountKey | Register | SetIssuerStatus
+
+
+def decide(observed: ObservedIssuer, _now: datetime) -> Step | Outcome:
+    """Return the next step.  Raises WaitingForUser or Permanent with the sentence for the Ready condition."""
+    issuer = observed.issuer
+    acme = issuer.spec.acme
+    if issuer.metadata.deletion_timestamp is not None or acme is None:
+        return DONE
+    _refuse_v1(acme)
+    name, key = acme.private_key_secret_ref.name, acme.private_key_secret_ref.key or DEFAULT_KEY
+    if observed.key_secret is None or key not in observed.key_secret.data:
+        if acme.disable_account_key_generation:
+            raise WaitingForUser(
+                f'Failed to verify ACME account: Secret "{name}" with key "{key}" does not exist and '
+                "disableAccountKeyGeneration is set; create it, or let the key be generated",
+                reason="ErrVerifyACMEAccount",
+            )
+        return StoreAccountKey(name, key)
+    if observed.key_problem:
+        raise WaitingForUser(
+            f'Failed to verify ACME account: Secret "{name}", key "{key}": {observed.key_problem}; '
+            "mend the Secret, or delete it to have a new key made",
+            reason="ErrVerifyACMEAccount",
+        )
+    return DONE if is_registered(issuer, acme, observed.key_hash) else Register(acme, key)
+
+
+def _refuse_v1(acme: ACMEIssuer) -> None:
+    successor = V2_OF_V1.get(acme.server.rstrip("/"))
+    if successor is not None:
+        raise Permanent(
+            f"Your ACME server URL is set to a v1 endpoint ({acme.server}). "
+            f'You should update the spec.acme.server field to "{successor}"',
+            reason="InvalidConfig",
+        )
+
+
+def is_registered(issuer: AnyIssuer, acme: ACMEIssuer, key_hash: str) -> bool:
+    """Is everything that the CA knows of us what the spec says, as far as the status tells?"""
+    status = issuer.status.acme
+    return (
+        status is not None
+        and status.uri != ""
+        and is_true(issuer.status.conditions, "Ready")
+        and urlsplit(status.uri).hostname == urlsplit(acme.server).hostname
+        and status.last_registered_email == acme.email
+        and status.last_private_key_hash == key_hash
+    )
+
+
+def registered(issuer: AnyIssuer, *, uri: str, email: str, key_hash: str, now: datetime) -> IssuerStatus:
+    """Return the status after a registration that went well."""
+    conditions = with_condition(
+        issuer.status.conditions,
+        "Ready",
+        ConditionStatus.TRUE,
+        reason="ACMEAccountRegistered",
+        message=REGISTERED,
+        now=now,
+        generation=issuer.metadata.generation,
+    )
+    acme = ACMEIssuerStatus(uri=uri, last_registered_email=email, last_private_key_hash=key_hash)
+    return IssuerStatus(conditions=conditions, acme=acme)
+
+
+def not_ready(issuer: AnyIssuer, *, reason: str, message: str, now: datetime) -> IssuerStatus | None:
+    """Return the status that says why the issuer cannot sign, or None when it says so already."""
+    old = find_condition(issuer.status.conditions, "Ready")
+    if (
+        old is not None
+        and old.status is ConditionStatus.FALSE
+        and (old.reason, old.message, old.observed_generation) == (reason, message, issuer.metadata.generation)
+    ):
+        return None
+    conditions = with_condition(
+        issuer.status.conditions,
+        "Ready",
+        ConditionStatus.FALSE,
+        reason=reason,
+        message=message,
+        now=now,
+        generation=issuer.metadata.generation,
+    )
+    return msgspec.structs.replace(issuer.status, conditions=conditions)

@@ -1,0 +1,278 @@
+"""The next step for an Order.
+
+    no URL ──NewOrder──> pending ──Authorize each──> Challenges ──all valid──> Finalize ──> processing ──> valid
+                            │                            └─ one failed ──> invalid | expired | errored
+                            └─ the CA forgot it ──> StartOver: deleted, and its request makes a new one
+
+What is stored: the URL at once after newOrder (it is the one thing that cannot be found again), the final
+certificate, a failure, and authorizations that were valid from the start.  A pending authorization needs
+no line in the status while its Challenge exists: the Challenge *is* its record, and the final write
+copies it in.  That saves a write per Order and keeps the two from disagreeing.
+
+`Seen` is what this process learned from the CA and need not store: forgetting it costs one more question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from certs.api.challenge import Challenge
+from certs.api.issuer import ACMEIssuer, AnyIssuer
+from certs.api.meta import find_condition, is_true
+from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.effects import Tell
+from certs.outcomes import DONE, Outcome, Wait, WaitingForUser
+
+# The first answers come within milliseconds at a fast CA and within seconds at a public one;
+# a server that wants more time says so by Retry-After.
+FIRST_POLL: Final = timedelta(milliseconds=40)
+LONGEST_POLL: Final = timedelta(seconds=10)
+# An order that the CA works on for longer than this is told as `processing`, for people to see.
+TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the CA last said, from memory; `next_poll` is when it may be asked again."""
+
+    state: ACMEState
+    next_poll: datetime
+    polls: int = 0
+    certificate_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOrder:
+    """An Order, its issuer, its Challenges, and what the CA last said."""
+
+    order: Order
+    issuer: AnyIssuer | None = None
+    challenges: tuple[Challenge, ...] = ()
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """Ask the CA for an order and store its URL at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Fetch that authorization: create its Challenge, or store that it is valid already."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Send the CSR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask how the order stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetch the certificate and store it, with the state valid."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOrderStatus:
+    """Write the status and tell."""
+
+    status: OrderStatus
+    tell: Tell | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """Delete this Order: the CA has forgotten it, or what belongs to it; its request makes a new one."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChallenge:
+    """Delete a Challenge that has served its purpose."""
+
+    name: str
+
+
+Step = NewOrder | Authorize | Finalize | Poll | Download | SetOrderStatus | StartOver | DeleteChallenge
+
+
+def decide(observed: ObservedOrder, now: datetime) -> Step | Outcome:
+    """Return the next step.  Raises WaitingForUser while the issuer cannot be used."""
+    order = observed.order
+    if order.metadata.deletion_timestamp is not None or order.status.state.is_failure:
+        return DONE
+    if order.status.state is ACMEState.VALID and order.status.certificate:
+        return DeleteChallenge(observed.challenges[0].metadata.name) if observed.challenges else DONE
+    ready_issuer(observed.issuer, order)
+    return _proceed(observed, now) if order.status.url else NewOrder()
+
+
+def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
+    """Go on with an order that the CA has."""
+    order = observed.order
+    failed = next((challenge for challenge in observed.challenges if challenge.status.state.is_failure), None)
+    if failed is not None and failed.status.state is ACMEState.EXPIRED:
+        return StartOver(_challenge_sentence(failed))
+    if failed is not None:
+        return SetOrderStatus(_failed_by(observed, failed, now), _told_failure(failed))
+    unknown = _unknown(order, observed.challenges)
+    if unknown:
+        return Authorize(unknown[0])
+    if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
+        return DONE  # each change of a Challenge wakes its Order
+    return _conclude(observed, now)
+
+
+def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:
+    """Return the ACME part of an issuer that can be used; raises WaitingForUser otherwise."""
+    ref = order.spec.issuer_ref
+    if issuer is None:
+        raise WaitingForUser(
+            f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" does not exist; create it',
+            reason="IssuerNotFound",
+        )
+    if issuer.spec.acme is None:
+        raise WaitingForUser(
+            f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not an ACME issuer',
+            reason="IssuerTypeMissing",
+        )
+    if not is_true(issuer.status.conditions, "Ready"):
+        ready = find_condition(issuer.status.conditions, "Ready")
+        because = ready.message if ready is not None else "it has not been set up yet"
+        raise WaitingForUser(
+            f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: {because}',
+            reason="IssuerNotReady",
+        )
+    return issuer.spec.acme
+
+
+def _unknown(order: Order, challenges: Sequence[Challenge]) -> tuple[str, ...]:
+    """Return the authorizations of which neither the status nor a Challenge tells what they are about."""
+    with_challenge = {challenge.spec.authorization_url for challenge in challenges}
+    return tuple(
+        authorization.url
+        for authorization in order.status.authorizations
+        if not authorization.identifier and authorization.url not in with_challenge
+    )
+
+
+def _conclude(observed: ObservedOrder, now: datetime) -> Step | Outcome:
+    """Everything is proven: finalize, wait for the CA, download."""
+    seen = observed.seen
+    if seen is None:
+        return Poll()  # after a restart: it may have been finalized already
+    if seen.certificate_url:
+        return Download(seen.certificate_url)
+    if now >= seen.next_poll:
+        return Finalize() if seen.state in {ACMEState.PENDING, ACMEState.READY} else Poll()
+    if seen.polls > 1 and observed.order.status.state is not ACMEState.PROCESSING and _is_slow(seen):
+        return SetOrderStatus(msgspec.structs.replace(observed.order.status, state=ACMEState.PROCESSING))
+    return Wait(seen.next_poll, f"the CA works on the order ({seen.state})")
+
+
+def _is_slow(seen: Seen) -> bool:
+    waited = sum((poll_pause(count) for count in range(seen.polls)), timedelta())
+    return waited >= TELL_PROCESSING_AFTER
+
+
+def poll_pause(polls: int) -> timedelta:
+    """Return how long to wait before the next question when the server named no time: 40 ms, doubling to 10 s."""
+    return min(FIRST_POLL * (1 << min(polls, 10)), LONGEST_POLL)
+
+
+def seen_from(
+    state: ACMEState, *, now: datetime, retry_after: datetime | None, certificate_url: str = "", polls: int = 0
+) -> Seen:
+    """Return what to remember of an answer; the server's Retry-After wins over our own pace."""
+    pause = retry_after if retry_after is not None and retry_after > now else now + poll_pause(polls)
+    return Seen(state=state, next_poll=pause, polls=polls, certificate_url=certificate_url)
+
+
+def ordered(
+    order: Order, *, url: str, finalize_url: str, authorizations: tuple[str, ...], state: ACMEState
+) -> OrderStatus:
+    """Return the status right after newOrder."""
+    return msgspec.structs.replace(
+        order.status,
+        url=url,
+        finalize_url=finalize_url,
+        state=state,
+        reason="",
+        authorizations=tuple(ACMEAuthorization(url=authorization) for authorization in authorizations),
+    )
+
+
+def authorized(order: Order, known: ACMEAuthorization) -> OrderStatus:
+    """Return the status with one authorization described."""
+    authorizations = tuple(known if known.url == old.url else old for old in order.status.authorizations)
+    return msgspec.structs.replace(order.status, authorizations=authorizations)
+
+
+def completed(observed: ObservedOrder, certificate: bytes) -> OrderStatus:
+    """Return the final status, with the authorizations described from their Challenges."""
+    return msgspec.structs.replace(
+        observed.order.status,
+        state=ACMEState.VALID,
+        reason="",
+        certificate=certificate,
+        authorizations=_described(observed),
+    )
+
+
+def failed_status(observed: ObservedOrder, state: ACMEState, reason: str, now: datetime) -> OrderStatus:
+    """Return the status of an Order that cannot succeed any more."""
+    return msgspec.structs.replace(
+        observed.order.status,
+        state=state,
+        reason=reason,
+        failure_time=now.replace(microsecond=0),
+        authorizations=_described(observed),
+    )
+
+
+def _described(observed: ObservedOrder) -> tuple[ACMEAuthorization, ...]:
+    by_url = {challenge.spec.authorization_url: challenge for challenge in observed.challenges}
+    return tuple(
+        _from_challenge(by_url[authorization.url])
+        if not authorization.identifier and authorization.url in by_url
+        else authorization
+        for authorization in observed.order.status.authorizations
+    )
+
+
+def _from_challenge(challenge: Challenge) -> ACMEAuthorization:
+    spec = challenge.spec
+    return ACMEAuthorization(
+        url=spec.authorization_url,
+        identifier=spec.dns_name,
+        wildcard=spec.wildcard,
+        initial_state=ACMEState.PENDING,
+        challenges=(ACMEChallenge(url=spec.url, token=spec.token, type=spec.type.lower()),),
+    )
+
+
+def _failed_by(observed: ObservedOrder, challenge: Challenge, now: datetime) -> OrderStatus:
+    return failed_status(observed, challenge.status.state, _challenge_sentence(challenge), now)
+
+
+def _told_failure(challenge: Challenge) -> Tell:
+    return Tell("Failed", _challenge_sentence(challenge), "Warning")
+
+
+def _challenge_sentence(challenge: Challenge) -> str:
+    reason = challenge.status.reason or f"the challenge is {challenge.status.state}"
+    return f'Failed to prove control of "{challenge.spec.dns_name}": {reason}'

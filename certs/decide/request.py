@@ -1,0 +1,226 @@
+"""The next step for a CertificateRequest of our own groups.
+
+    new ── approve (auto-approver) ──> Approved ── hand to the issuer ──> Pending ──> Issued | Failed
+     └─ Denied ──> Ready=False Denied
+
+Approval and the first Pending go in one status write: nobody can tell them apart, and the API server is
+spared one.  For an ACME issuer the hand-over is the creation of an Order, whose name is deterministic, so
+the Pending message can name it before it exists and a repeated create finds what it made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
+from certs.api.issuer import AnyIssuer, IssuerType, issuer_types
+from certs.api.meta import Condition, ConditionStatus, find_condition, is_true, with_condition
+from certs.api.order import ACMEState, Order
+from certs.decide.effects import Tell
+from certs.outcomes import DONE, Outcome
+from certs.pki.csr import InvalidRequest, read_csr
+from certs.pki.x509 import InvalidCertificate, read_chain
+
+OUR_GROUP: Final = "cert-manager.io"
+APPROVED_BY_US: Final = "Certificate request has been approved by cert-manager.io"
+FETCHED: Final = "Certificate fetched from issuer successfully"
+DENIED: Final = "The CertificateRequest was denied by an approval controller"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRequest:
+    """A request, its issuer if there is one, and the Order made for it.
+
+    `order_name` is the name that the Order has or will have; empty when the request cannot be read.
+    """
+
+    request: CertificateRequest
+    issuer: AnyIssuer | None = None
+    order: Order | None = None
+    order_name: str = ""
+    auto_approve: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequestStatus:
+    """Write the status and tell."""
+
+    status: CertificateRequestStatus
+    tell: tuple[Tell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOrder:
+    """Create the Order of that name for this request."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOrder:
+    """Delete an Order whose certificate is of no use, so that a new one is made."""
+
+    name: str
+    why: str
+
+
+Step = SetRequestStatus | CreateOrder | DeleteOrder
+
+
+def decide(observed: ObservedRequest, now: datetime) -> Step | Outcome:
+    """Return the next step."""
+    request = observed.request
+    if request.metadata.deletion_timestamp is not None or request.spec.issuer_ref.effective_group != OUR_GROUP:
+        return DONE
+    if is_finished(request):
+        return DONE
+    if is_true(request.status.conditions, "Denied"):
+        return _denied(request, now)
+    if is_true(request.status.conditions, "InvalidRequest"):
+        return DONE
+    approved = is_true(request.status.conditions, "Approved")
+    if not approved and not observed.auto_approve:
+        return DONE
+    return _hand_over(observed, approved=approved, now=now)
+
+
+def is_finished(request: CertificateRequest) -> bool:
+    """Has it been signed, or failed for good?"""
+    ready = find_condition(request.status.conditions, "Ready")
+    return bool(request.status.certificate) or (ready is not None and ready.reason in {"Issued", "Failed", "Denied"})
+
+
+def _hand_over(observed: ObservedRequest, *, approved: bool, now: datetime) -> Step | Outcome:
+    """Approve if need be, then go on with the issuer."""
+    request, issuer = observed.request, observed.issuer
+    pending = _obstacle(request, issuer)
+    if pending is not None:
+        return _pending(request, pending, approved=approved, now=now)
+    if not observed.order_name:
+        return _failed(request, "Failed to decode CSR in spec.request: " + _csr_problem(request), now)
+    if observed.order is None:
+        waiting = Tell("OrderPending", _waiting_for(request, observed.order_name, ACMEState.PENDING))
+        step = _pending(request, waiting, approved=approved, now=now, quiet=True)
+        return step if isinstance(step, SetRequestStatus) else CreateOrder(observed.order_name)
+    return _follow(request, observed.order, approved=approved, now=now)
+
+
+def _obstacle(request: CertificateRequest, issuer: AnyIssuer | None) -> Tell | None:
+    """Return why the issuer cannot be asked yet."""
+    ref = request.spec.issuer_ref
+    if issuer is None:
+        place = "" if ref.effective_kind == "ClusterIssuer" else f' in namespace "{request.metadata.namespace}"'
+        return Tell(
+            "IssuerNotFound", f'Referenced "{ref.effective_kind}" not found: "{ref.name}" does not exist{place}'
+        )
+    types = issuer_types(issuer.spec)
+    if not types:
+        return Tell("IssuerTypeMissing", f'Missing issuer type: {ref.effective_kind} "{ref.name}" configures none')
+    if types[0] is not IssuerType.ACME:
+        return Tell(
+            "IssuerTypeUnsupported",
+            f'{ref.effective_kind} "{ref.name}" is of type {types[0]}, which this release cannot sign with; use acme',
+        )
+    if not is_true(issuer.status.conditions, "Ready"):
+        ready = find_condition(issuer.status.conditions, "Ready")
+        because = f": {ready.message}" if ready is not None and ready.message else ""
+        return Tell("IssuerNotReady", f"Referenced issuer does not have a Ready status condition{because}")
+    return None
+
+
+def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: datetime) -> Step | Outcome:
+    """Bring over what has become of the Order."""
+    state = order.status.state
+    if state.is_failure:
+        reason = f": {order.status.reason}" if order.status.reason else ""
+        message = (
+            f'Failed to wait for order resource "{order.metadata.name}" to become ready: '
+            f'order is in "{state}" state{reason}'
+        )
+        return _failed(request, message, now)
+    if state is ACMEState.VALID and order.status.certificate:
+        return _issued(request, order, now)
+    waiting = Tell("OrderPending", _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason))
+    return _pending(request, waiting, approved=approved, now=now, quiet=True)
+
+
+def _waiting_for(request: CertificateRequest, order: str, state: ACMEState, reason: str = "") -> str:
+    text = f'Waiting on certificate issuance from order {request.metadata.namespace}/{order}: "{state}"'
+    return f"{text}: {reason}" if reason else text
+
+
+def _issued(request: CertificateRequest, order: Order, now: datetime) -> Step:
+    """Take the certificate if it is one, and for the key that was asked for."""
+    try:
+        leaf = read_chain(order.status.certificate)[0]
+        fits = leaf.public_key == read_csr(request.spec.request).public_key
+    except (InvalidCertificate, InvalidRequest) as error:
+        return DeleteOrder(order.metadata.name, f"its certificate cannot be used: {error}")
+    if not fits:
+        return DeleteOrder(order.metadata.name, "its certificate is for another key than the request's")
+    status = _with_ready(request, ConditionStatus.TRUE, reason="Issued", message=FETCHED, now=now)
+    status = msgspec.structs.replace(status, certificate=order.status.certificate)
+    return SetRequestStatus(status, (Tell("CertificateIssued", FETCHED),))
+
+
+def _denied(request: CertificateRequest, now: datetime) -> Step:
+    status = _with_ready(request, ConditionStatus.FALSE, reason="Denied", message=DENIED, now=now)
+    return SetRequestStatus(msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now)))
+
+
+def _failed(request: CertificateRequest, message: str, now: datetime) -> Step:
+    status = _with_ready(request, ConditionStatus.FALSE, reason="Failed", message=message, now=now)
+    failed = msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now))
+    return SetRequestStatus(failed, (Tell("OrderFailed", message, "Warning"),))
+
+
+def _pending(
+    request: CertificateRequest, why: Tell, *, approved: bool, now: datetime, quiet: bool = False
+) -> Step | Outcome:
+    """Write Pending with its message, and Approved with it, unless both stand there already."""
+    ready = find_condition(request.status.conditions, "Ready")
+    said = ready is not None and (ready.reason, ready.message) == ("Pending", why.message)
+    if approved and said:
+        return DONE
+    status = _with_ready(request, ConditionStatus.FALSE, reason="Pending", message=why.message, now=now)
+    tell: tuple[Tell, ...] = () if quiet or (ready is not None and ready.reason == "Pending") else (why,)
+    if not approved:
+        approved_conditions = with_condition(
+            status.conditions,
+            "Approved",
+            ConditionStatus.TRUE,
+            reason=OUR_GROUP,
+            message=APPROVED_BY_US,
+            now=now,
+        )
+        status = msgspec.structs.replace(status, conditions=_approved_first(approved_conditions))
+        tell = (Tell(OUR_GROUP, APPROVED_BY_US), *tell)
+    return SetRequestStatus(status, tell)
+
+
+def _approved_first(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Return them in the order in which they came about."""
+    return tuple(sorted(conditions, key=lambda condition: condition.type != "Approved"))
+
+
+def _with_ready(
+    request: CertificateRequest, status: ConditionStatus, *, reason: str, message: str, now: datetime
+) -> CertificateRequestStatus:
+    conditions = with_condition(request.status.conditions, "Ready", status, reason=reason, message=message, now=now)
+    return msgspec.structs.replace(request.status, conditions=conditions)
+
+
+def _csr_problem(request: CertificateRequest) -> str:
+    try:
+        read_csr(request.spec.request)
+    except InvalidRequest as error:
+        return str(error)
+    return "it names no DNS name or IP address, which ACME needs"
+
+
+def _second(now: datetime) -> datetime:
+    return now.replace(microsecond=0)

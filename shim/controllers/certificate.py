@@ -1,0 +1,250 @@
+"""The Certificate controller: observes one Certificate with all that belongs to it, and takes the decided step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from certs.api.certificate import Certificate, KeyEncoding, RotationPolicy
+from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
+from certs.api.core import Secret
+from certs.api.meta import ConditionStatus, ObjectMeta, find_condition, is_true, owner_reference, with_condition
+from certs.decide import certificate as decision
+from certs.decide.certificate import (
+    CreateRequest,
+    DeleteNextKey,
+    DeleteRequest,
+    ObservedCertificate,
+    SetCertificateStatus,
+    Step,
+    StoreNextKey,
+    WriteSecret,
+)
+from certs.decide.effects import Tell
+from certs.decide.policies import CERTIFICATE_NAME, ISSUER_GROUP, ISSUER_KIND, ISSUER_NAME, REVISION
+from certs.outcomes import Failure, Outcome
+from certs.pki.csr import build_csr
+from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
+from certs.pki.x509 import read_chain, secret_annotations
+from shim.controllers.world import World, with_next_attempt
+from shim.keys import generate_key
+from shim.kube.errors import AlreadyExists
+from shim.stores import OURS, OWNER, SECRET
+
+NEXT_KEY_LABEL: Final = "cert-manager.io/next-private-key"
+PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
+COMPONENT: Final = "cert-manager-certificates"
+ISSUING: Final = "cert-manager-certificates-issuing"
+
+
+class CertificateController:
+    """One Certificate from its creation to its last renewal."""
+
+    name = "certificates"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def observe(self, namespace: str, name: str) -> ObservedCertificate | None:
+        """Gather the Certificate, its Secret, next key and requests, and others that want the same Secret."""
+        stores, secrets = self._world.stores, self._world.secrets
+        certificate = stores.certificates.get(namespace, name)
+        if certificate is None:
+            return None
+        sharing = stores.certificates.by_index(SECRET, f"{namespace}/{certificate.spec.secret_name}")
+        observed = ObservedCertificate(
+            certificate=certificate,
+            secret=secrets.get(namespace, certificate.spec.secret_name),
+            requests=tuple(stores.requests.by_index(OWNER, certificate.metadata.uid)),
+            rivals=tuple(other for other in sharing if other.metadata.name != name),
+            limits=self._world.settings.limits,
+        )
+        return replace(observed, next_key=secrets.get(namespace, observed.next_key_name))
+
+    def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
+        """Return the next step."""
+        return decision.decide(observed, now)
+
+    def act(self, observed: ObservedCertificate, step: Step, now: datetime) -> None:
+        """Take it."""
+        certificate, client = observed.certificate, self._world.client
+        namespace = certificate.metadata.namespace
+        match step:
+            case StoreNextKey():
+                self._store_next_key(observed, step)
+            case DeleteNextKey():
+                client.delete(Secret, namespace, step.name)
+            case CreateRequest():
+                self._create_request(observed, step)
+            case DeleteRequest():
+                client.delete(CertificateRequest, namespace, step.name)
+            case WriteSecret():
+                self._write_secret(observed, step.request)
+            case SetCertificateStatus():
+                written = client.update_status(
+                    msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
+                )
+                if step.tell is not None:
+                    self._world.tell(written, (step.tell,), ISSUING)
+
+    def report(self, observed: ObservedCertificate, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
+        """Say in the Issuing condition and in an event what failed."""
+        certificate = observed.certificate
+        sentence = with_next_attempt(failure, retry_at)
+        reason = failure.reason or "IssuingFailed"
+        self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
+        issuing = find_condition(certificate.status.conditions, "Issuing")
+        if not is_true(certificate.status.conditions, "Issuing") or issuing is None or issuing.message == sentence:
+            return
+        conditions = with_condition(
+            certificate.status.conditions,
+            "Issuing",
+            ConditionStatus.TRUE,
+            reason=issuing.reason,
+            message=sentence,
+            now=now,
+            generation=certificate.metadata.generation,
+        )
+        status = msgspec.structs.replace(certificate.status, conditions=conditions)
+        self._world.client.update_status(msgspec.structs.replace(certificate, status=status), field_manager=COMPONENT)
+
+    def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
+        certificate = observed.certificate
+        key, tell = _next_key(observed, step.name)
+        secret = Secret(
+            metadata=ObjectMeta(
+                name=step.name,
+                namespace=certificate.metadata.namespace,
+                labels={NEXT_KEY_LABEL: "true", **OURS},
+                owner_references=(owner_reference(certificate),),
+            ),
+            type="Opaque",
+            data={"tls.key": encode_key(key, KeyEncoding.PKCS8)},
+        )
+        try:
+            self._world.client.create(secret, field_manager=COMPONENT)
+        except AlreadyExists:
+            # Made before a crash, or by an act whose answer was lost: the next observe finds it.
+            self._world.client.get(Secret, certificate.metadata.namespace, step.name)
+            return
+        self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
+
+    def _create_request(self, observed: ObservedCertificate, step: CreateRequest) -> None:
+        certificate = observed.certificate
+        assert observed.next_key is not None  # noqa: S101  decided so
+        key = decode_key(observed.next_key.data["tls.key"])
+        request = _request(
+            certificate,
+            step,
+            build_csr(certificate.spec, key),
+            observed.next_key.metadata.name,
+            self._world.settings.copied_annotation_prefixes,
+        )
+        try:
+            self._world.client.create(request, field_manager=COMPONENT)
+        except AlreadyExists:
+            self._world.client.get(CertificateRequest, certificate.metadata.namespace, step.name)
+            return
+        tell = Tell("Requested", f'Created new CertificateRequest resource "{step.name}"')
+        self._world.tell(certificate, (tell,), f"{COMPONENT}-request-manager")
+
+    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest) -> None:
+        assert observed.next_key is not None  # noqa: S101  decided so
+        secret = issued_secret(
+            observed.certificate,
+            request,
+            decode_key(observed.next_key.data["tls.key"]),
+            kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
+            owned=self._world.settings.certificate_owner_ref,
+        )
+        self._world.client.apply(secret, field_manager=ISSUING)
+
+
+def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
+    """Return a new key, or the stored one when the policy is Never and it fits."""
+    spec = observed.certificate.spec.private_key
+    made = Tell("Generated", f'Stored new private key in temporary Secret resource "{name}"')
+    if spec is not None and spec.rotation_policy is RotationPolicy.NEVER and observed.secret is not None:
+        try:
+            key = decode_key(observed.secret.data.get("tls.key", b""))
+        except InvalidKey:
+            key = None
+        if key is not None and not fits(key, spec):
+            stored = observed.certificate.spec.secret_name
+            return key, Tell("Reused", f'Reusing private key stored in existing Secret resource "{stored}"')
+    return generate_key(spec.algorithm if spec else None, spec.size if spec else 0), made
+
+
+def _request(
+    certificate: Certificate, step: CreateRequest, csr: bytes, key_secret: str, prefixes: tuple[str, ...]
+) -> CertificateRequest:
+    spec, metadata = certificate.spec, certificate.metadata
+    annotations = {key: value for key, value in metadata.annotations.items() if is_copied(key, prefixes)}
+    return CertificateRequest(
+        metadata=ObjectMeta(
+            name=step.name,
+            namespace=metadata.namespace,
+            labels=metadata.labels,
+            annotations={
+                **annotations,
+                REVISION: str(step.revision),
+                PRIVATE_KEY_SECRET: key_secret,
+                CERTIFICATE_NAME: metadata.name,
+            },
+            owner_references=(owner_reference(certificate),),
+        ),
+        spec=CertificateRequestSpec(
+            request=csr,
+            issuer_ref=spec.issuer_ref,
+            duration=spec.duration,
+            is_ca=spec.is_ca,
+            usages=spec.usages,
+        ),
+    )
+
+
+def is_copied(key: str, prefixes: tuple[str, ...]) -> bool:
+    """Does an annotation go along?  `*` is all, `-prefix` leaves a prefix out; the last rule that matches decides."""
+    copied = False
+    for rule in prefixes:
+        prefix = rule.removeprefix("-")
+        if prefix == "*" or key.startswith(prefix):
+            copied = not rule.startswith("-")
+    return copied
+
+
+def issued_secret(certificate: Certificate, request: CertificateRequest, key: Key, *, kind: str, owned: bool) -> Secret:
+    """Return exactly what we own of the Secret: key, chain, CA, annotations, label.
+
+    The template goes first, so that it cannot override what says who issued what for whom.
+    """
+    spec, ref = certificate.spec, request.spec.issuer_ref
+    template = spec.secret_template
+    annotations = {
+        **(template.annotations if template is not None else {}),
+        CERTIFICATE_NAME: certificate.metadata.name,
+        ISSUER_NAME: ref.name,
+        ISSUER_KIND: ref.kind,
+        ISSUER_GROUP: ref.group,
+        **secret_annotations(read_chain(request.status.certificate)[0]),
+    }
+    data = {
+        "tls.crt": request.status.certificate,
+        "tls.key": bytes(encode_key(key, spec.private_key.encoding if spec.private_key else None)),
+    }
+    if request.status.ca:
+        data["ca.crt"] = request.status.ca
+    return Secret(
+        metadata=ObjectMeta(
+            name=spec.secret_name,
+            namespace=certificate.metadata.namespace,
+            labels={**(template.labels if template is not None else {}), **OURS},
+            annotations=annotations,
+            owner_references=(owner_reference(certificate),) if owned else (),
+        ),
+        type=kind,
+        data=data,
+    )

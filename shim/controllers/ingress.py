@@ -1,0 +1,85 @@
+"""The Ingress controller: applies the Certificates that an annotated Ingress asks for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from certs.api.certificate import Certificate
+from certs.api.ingress import Ingress
+from certs.decide import ingress as decision
+from certs.decide.effects import Tell
+from certs.decide.ingress import ApplyCertificate, DeleteCertificate, FillTLS, ObservedIngress, Step
+from certs.outcomes import Done, Failure, Outcome
+from shim.controllers.memory import Memory
+from shim.controllers.world import World
+from shim.stores import OWNER
+
+COMPONENT: Final = "cert-manager-ingress-shim"
+
+
+class IngressController:
+    """One Ingress and its Certificates."""
+
+    name = "ingress-shim"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._said: Memory[tuple[Tell, ...]] = Memory()
+
+    def observe(self, namespace: str, name: str) -> ObservedIngress | None:
+        """Gather the Ingress, its Certificates, and those with the names of its Secrets."""
+        stores = self._world.stores
+        ingress = stores.ingresses.get(namespace, name)
+        if ingress is None:
+            return None
+        names = dict.fromkeys(entry.secret_name for entry in ingress.spec.tls if entry.secret_name)
+        named = (stores.certificates.get(namespace, secret) for secret in names)
+        return ObservedIngress(
+            ingress=ingress,
+            owned=tuple(stores.certificates.by_index(OWNER, ingress.metadata.uid)),
+            named=tuple(certificate for certificate in named if certificate is not None),
+            settings=self._world.settings.ingress,
+        )
+
+    def decide(self, observed: ObservedIngress, now: datetime) -> Step | Outcome:
+        """Return the next step; once there is none, say what its author should know, once for each change."""
+        step = decision.decide(observed, now)
+        if isinstance(step, Done):
+            self._remark(observed)
+        return step
+
+    def act(self, observed: ObservedIngress, step: Step, now: datetime) -> None:
+        """Take it."""
+        ingress, client = observed.ingress, self._world.client
+        match step:
+            case FillTLS():
+                tls = msgspec.to_builtins(step.entries)
+                patch = {"metadata": {"resourceVersion": ingress.metadata.resource_version}, "spec": {"tls": tls}}
+                client.patch(Ingress, ingress.metadata.namespace, ingress.metadata.name, patch)
+            case ApplyCertificate():
+                name = step.certificate.metadata.name
+                client.apply(step.certificate, field_manager=COMPONENT)
+                tell = (
+                    Tell("CreateCertificate", f'Successfully created Certificate "{name}"')
+                    if step.is_new
+                    else Tell("UpdateCertificate", f'Successfully updated Certificate "{name}"')
+                )
+                self._world.tell(ingress, (tell,), COMPONENT)
+            case DeleteCertificate():
+                client.delete(Certificate, ingress.metadata.namespace, step.name)
+                tell = Tell("DeleteCertificate", f'Successfully deleted unrequired Certificate "{step.name}"')
+                self._world.tell(ingress, (tell,), COMPONENT)
+
+    def report(self, observed: ObservedIngress, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
+        """Tell the author of the Ingress."""
+        self._world.tell(observed.ingress, (Tell(failure.reason or "Error", str(failure), "Warning"),), COMPONENT)
+
+    def _remark(self, observed: ObservedIngress) -> None:
+        remarks = decision.remarks(observed)
+        uid = observed.ingress.metadata.uid
+        if remarks != (self._said.get(uid) or ()):
+            self._said.put(uid, remarks)
+            self._world.tell(observed.ingress, remarks, COMPONENT)

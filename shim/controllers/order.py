@@ -1,0 +1,260 @@
+"""The Order controller: one ACME exchange per step, each result stored or remembered before the next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from certs.names import challenge_name
+
+from certs.api.challenge import Challenge, ChallengeSpec
+from certs.api.issuer import ACMEIssuer
+from certs.api.meta import ObjectMeta, owner_reference
+from certs.api.order import ACMEAuthorization, ACMEState, Order, OrderStatus
+from certs.decide import order as decision
+from certs.decide import solver as solvers
+from certs.decide.challenge import Progress
+from certs.decide.effects import Tell, one_line
+from certs.decide.order import (
+    Authorize,
+    DeleteChallenge,
+    Download,
+    Finalize,
+    NewOrder,
+    ObservedOrder,
+    Poll,
+    SetOrderStatus,
+    StartOver,
+    Step,
+    seen_from,
+)
+from certs.durations import parse_duration
+from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
+from certs.pki.csr import read_csr
+from certs.pki.x509 import read_chain
+from shim.acme.gateway import Gateway
+from shim.acme.problems import AccountGone, OrderGone, OrderNotReady
+from shim.acme.resources import AuthorizationResource, OrderResource
+from shim.controllers.issuer import forget_account, gateway_of
+from shim.controllers.world import World, with_next_attempt
+from shim.kube.errors import AlreadyExists
+from shim.stores import OWNER
+
+COMPONENT: Final = "cert-manager-orders"
+
+
+class OrderController:
+    """One Order from its creation to its certificate."""
+
+    name = "orders"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def observe(self, namespace: str, name: str) -> ObservedOrder | None:
+        """Gather the Order, its issuer, its Challenges, and what the CA last said."""
+        stores = self._world.stores
+        order = stores.orders.get(namespace, name)
+        if order is None:
+            return None
+        return ObservedOrder(
+            order=order,
+            issuer=stores.issuer(namespace, order.spec.issuer_ref),
+            challenges=tuple(stores.challenges.by_index(OWNER, order.metadata.uid)),
+            seen=self._world.seen.get(order.metadata.uid),
+        )
+
+    def decide(self, observed: ObservedOrder, now: datetime) -> Step | Outcome:
+        """Return the next step."""
+        return decision.decide(observed, now)
+
+    def act(self, observed: ObservedOrder, step: Step, now: datetime) -> None:
+        """Take it; what the CA refuses for good ends the Order, with its sentence."""
+        try:
+            self._act(observed, step, now)
+        except OrderGone as error:
+            self._start_over(observed, str(error))
+        except AccountGone:
+            forget_account(self._world, observed.issuer, now)
+            raise
+        except Permanent as error:
+            self._set_status(observed, decision.failed_status(observed, ACMEState.ERRORED, one_line(str(error)), now))
+            self._world.tell(observed.order, (Tell("Failed", one_line(str(error)), "Warning"),), COMPONENT)
+
+    def _act(self, observed: ObservedOrder, step: Step, now: datetime) -> None:
+        order = observed.order
+        match step:
+            case NewOrder():
+                self._new_order(observed, now)
+            case Authorize():
+                self._authorize(observed, step.url, now)
+            case Finalize():
+                self._finalize(observed, now)
+            case Poll():
+                self._heard(observed, self._gateway(observed).order(order.status.url), now)
+            case Download():
+                self._download(observed, step.url)
+            case StartOver():
+                self._start_over(observed, step.why)
+            case SetOrderStatus():
+                self._set_status(observed, step.status)
+                if step.tell is not None:
+                    self._world.tell(order, (step.tell,), COMPONENT)
+            case DeleteChallenge():
+                self._world.client.delete(Challenge, order.metadata.namespace, step.name)
+
+    def report(self, observed: ObservedOrder, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
+        """Say in the status and in an event what holds the Order up; its state stays, since it may still succeed."""
+        order = observed.order
+        sentence = one_line(with_next_attempt(failure, retry_at))
+        self._world.tell(order, (Tell(failure.reason or "Error", sentence, "Warning"),), COMPONENT)
+        if order.status.reason != sentence:
+            self._set_status(observed, msgspec.structs.replace(order.status, reason=sentence))
+
+    def _acme(self, observed: ObservedOrder) -> ACMEIssuer:
+        return decision.ready_issuer(observed.issuer, observed.order)
+
+    def _gateway(self, observed: ObservedOrder) -> Gateway:
+        acme = self._acme(observed)
+        assert observed.issuer is not None  # noqa: S101  ready_issuer has looked
+        return gateway_of(self._world, observed.issuer, acme)
+
+    def _set_status(self, observed: ObservedOrder, status: OrderStatus) -> None:
+        order = msgspec.structs.replace(observed.order, status=status)
+        self._world.client.update_status(order, field_manager=COMPONENT)
+
+    def _start_over(self, observed: ObservedOrder, why: str) -> None:
+        order = observed.order
+        self._world.tell(order, (Tell("StartedOver", one_line(f"Deleting the order: {why}"), "Warning"),), COMPONENT)
+        self._world.client.delete(Order, order.metadata.namespace, order.metadata.name, uid=order.metadata.uid)
+
+    def _download(self, observed: ObservedOrder, url: str) -> None:
+        gateway, preferred = self._gateway(observed), self._acme(observed).preferred_chain
+        issued = gateway.certificate(url)
+        chain = issued.pem
+        if preferred and not ends_at(chain, preferred):
+            others = (gateway.certificate(alternate).pem for alternate in issued.alternates)
+            chain = next((other for other in others if ends_at(other, preferred)), chain)
+        self._set_status(observed, decision.completed(observed, chain))
+        self._world.tell(observed.order, (Tell("Complete", "Order completed successfully"),), COMPONENT)
+        self._world.seen.drop(observed.order.metadata.uid)
+
+    def _new_order(self, observed: ObservedOrder, now: datetime) -> None:
+        order, spec = observed.order, observed.order.spec
+        identifiers = (*sorted(spec.dns_names), *sorted(spec.ip_addresses))
+        made = self._gateway(observed).new_order(
+            identifiers or (spec.common_name,),
+            not_after=now + parse_duration(spec.duration).timedelta if spec.duration else None,
+            profile=spec.profile,
+            replaces=spec.replaces,
+        )
+        self._set_status(
+            observed,
+            decision.ordered(
+                order,
+                url=made.url,
+                finalize_url=made.finalize,
+                authorizations=made.authorizations,
+                state=made.status,
+            ),
+        )
+        self._world.seen.put(order.metadata.uid, decision.Seen(state=ACMEState.PENDING, next_poll=now))
+
+    def _authorize(self, observed: ObservedOrder, url: str, now: datetime) -> None:
+        order = observed.order
+        authorization = self._gateway(observed).authorization(url)
+        if authorization.status is ACMEState.VALID:
+            self._set_status(observed, decision.authorized(order, _described(authorization)))
+        elif authorization.status.is_failure:
+            problem = authorization.error or f"the authorization is {authorization.status}"
+            reason = one_line(f'Failed to prove control of "{authorization.identifier}": {problem}')
+            self._set_status(observed, decision.failed_status(observed, authorization.status, reason, now))
+        else:
+            self._create_challenge(observed, authorization, now)
+
+    def _create_challenge(self, observed: ObservedOrder, authorization: AuthorizationResource, now: datetime) -> None:
+        order = observed.order
+        challenge = self._challenge(observed, authorization)
+        try:
+            created = self._world.client.create(challenge, field_manager=COMPONENT)
+        except AlreadyExists:
+            self._world.client.get(Challenge, order.metadata.namespace, challenge.metadata.name)
+            return
+        # The authorization was pending a moment ago: the Challenge need not begin by asking.
+        self._world.progress.put(created.metadata.uid, Progress(since=now, due=now, looked=True))
+        text = f'Created Challenge resource "{challenge.metadata.name}" for domain "{authorization.identifier}"'
+        self._world.tell(order, (Tell("Created", text),), COMPONENT)
+
+    def _challenge(self, observed: ObservedOrder, authorization: AuthorizationResource) -> Challenge:
+        order, acme = observed.order, self._acme(observed)
+        name = f"*.{authorization.identifier}" if authorization.wildcard else authorization.identifier
+        chosen = solvers.choose(acme.solvers, name, order.metadata.labels, authorization.challenges)
+        if chosen is None:
+            why = solvers.why_none(acme.solvers, name, authorization.challenges)
+            raise WaitingForUser(
+                f"Failed to determine a valid solver configuration for the set of domains on the Order: {why}",
+                reason="Solver",
+            )
+        spec = ChallengeSpec(
+            url=chosen.challenge.url,
+            authorization_url=authorization.url,
+            dns_name=authorization.identifier,
+            wildcard=authorization.wildcard,
+            type="HTTP-01" if chosen.challenge.type == solvers.HTTP_01 else "DNS-01",
+            token=chosen.challenge.token,
+            key=self._gateway(observed).key_authorization(chosen.challenge.token),
+            solver=chosen.solver,
+            issuer_ref=order.spec.issuer_ref,
+        )
+        metadata = ObjectMeta(
+            name=challenge_name(order.metadata.name, spec),
+            namespace=order.metadata.namespace,
+            labels=order.metadata.labels,
+            owner_references=(owner_reference(order),),
+        )
+        return Challenge(metadata=metadata, spec=spec)
+
+    def _finalize(self, observed: ObservedOrder, now: datetime) -> None:
+        """Send the CSR; an order that is not ready (or was finalized before a crash) is looked at instead."""
+        gateway, order = self._gateway(observed), observed.order
+        try:
+            der = read_csr(order.spec.request).der
+            answer = gateway.finalize(order.status.finalize_url, der, order_url=order.status.url)
+        except OrderNotReady:
+            answer = gateway.order(order.status.url)
+        self._heard(observed, answer, now)
+
+    def _heard(self, observed: ObservedOrder, answer: OrderResource, now: datetime) -> None:
+        """Remember how the CA says the order stands; an invalid one is the end."""
+        if answer.status.is_failure:
+            reason = one_line(f"Failed to finalize Order: {answer.error or 'the CA says that it is invalid'}")
+            self._set_status(observed, decision.failed_status(observed, answer.status, reason, now))
+            self._world.tell(observed.order, (Tell("Failed", reason, "Warning"),), COMPONENT)
+            return
+        before = observed.seen
+        self._world.seen.put(
+            observed.order.metadata.uid,
+            seen_from(
+                answer.status,
+                now=now,
+                retry_after=answer.retry_after,
+                certificate_url=answer.certificate if answer.status is ACMEState.VALID else "",
+                polls=before.polls + 1 if before is not None else 0,
+            ),
+        )
+
+
+def ends_at(chain: bytes, common_name: str) -> bool:
+    """Was the topmost certificate of the chain issued by a CA of that common name?"""
+    return read_chain(chain)[-1].issuer_common_name == common_name
+
+
+def _described(authorization: AuthorizationResource) -> ACMEAuthorization:
+    return ACMEAuthorization(
+        url=authorization.url,
+        identifier=authorization.identifier,
+        wildcard=authorization.wildcard,
+        initial_state=authorization.status,
+        challenges=authorization.challenges,
+    )

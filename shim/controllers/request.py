@@ -1,0 +1,123 @@
+"""The CertificateRequest controller: approves, hands ACME requests to an Order, and brings its end back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from certs.names import order_name
+
+from certs.api.certificaterequest import CertificateRequest
+from certs.api.issuer import AnyIssuer
+from certs.api.meta import ObjectMeta, owner_reference
+from certs.api.order import Order, OrderSpec
+from certs.decide import request as decision
+from certs.decide.effects import Tell
+from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Step
+from certs.outcomes import Failure, Outcome
+from certs.pki.csr import InvalidRequest, read_csr
+from shim.controllers.world import World, with_next_attempt
+from shim.kube.errors import AlreadyExists
+
+COMPONENT: Final = "cert-manager-certificaterequests"
+APPROVER: Final = f"{COMPONENT}-approver"
+ACME: Final = f"{COMPONENT}-issuer-acme"
+
+
+class RequestController:
+    """One CertificateRequest to its signature or failure."""
+
+    name = "certificaterequests"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def observe(self, namespace: str, name: str) -> ObservedRequest | None:
+        """Gather the request, its issuer and its Order."""
+        stores = self._world.stores
+        request = stores.requests.get(namespace, name)
+        if request is None:
+            return None
+        if decision.is_finished(request):
+            return ObservedRequest(request)
+        issuer = stores.issuer(namespace, request.spec.issuer_ref)
+        wanted = order_spec(request, issuer)
+        wanted_name = order_name(name, wanted) if wanted is not None else ""
+        order = stores.orders.get(namespace, wanted_name) if wanted_name else None
+        return ObservedRequest(
+            request=request,
+            issuer=issuer,
+            order=order,
+            order_name=wanted_name,
+            auto_approve=self._world.settings.auto_approve,
+        )
+
+    def decide(self, observed: ObservedRequest, now: datetime) -> Step | Outcome:
+        """Return the next step."""
+        return decision.decide(observed, now)
+
+    def act(self, observed: ObservedRequest, step: Step, now: datetime) -> None:
+        """Take it."""
+        request, client = observed.request, self._world.client
+        match step:
+            case SetRequestStatus():
+                written = client.update_status(msgspec.structs.replace(request, status=step.status), field_manager=ACME)
+                for tell in step.tell:
+                    self._world.tell(written, (tell,), APPROVER if tell.reason == decision.OUR_GROUP else ACME)
+            case CreateOrder():
+                self._create_order(observed, step)
+            case DeleteOrder():
+                self._world.tell(
+                    request,
+                    (Tell("OrderBadCertificate", f'Deleting order "{step.name}": {step.why}', "Warning"),),
+                    ACME,
+                )
+                client.delete(Order, request.metadata.namespace, step.name)
+
+    def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
+        """Tell in an event; the conditions speak of the issuer, not of our trouble with the API server."""
+        sentence = with_next_attempt(failure, retry_at)
+        self._world.tell(observed.request, (Tell(failure.reason or "Error", sentence, "Warning"),), ACME)
+
+    def _create_order(self, observed: ObservedRequest, step: CreateOrder) -> None:
+        request = observed.request
+        spec = order_spec(request, observed.issuer)
+        assert spec is not None  # noqa: S101  decided so: the order has a name
+        order = Order(
+            metadata=ObjectMeta(
+                name=step.name,
+                namespace=request.metadata.namespace,
+                labels=request.metadata.labels,
+                annotations=request.metadata.annotations,
+                owner_references=(owner_reference(request),),
+            ),
+            spec=spec,
+        )
+        try:
+            self._world.client.create(order, field_manager=ACME)
+        except AlreadyExists:
+            self._world.client.get(Order, request.metadata.namespace, step.name)
+            return
+        tell = Tell("OrderCreated", f"Created Order resource {request.metadata.namespace}/{step.name}")
+        self._world.tell(request, (tell,), ACME)
+
+
+def order_spec(request: CertificateRequest, issuer: AnyIssuer | None) -> OrderSpec | None:
+    """Return what is to be ordered for a request, or None when the request cannot be read or names nothing."""
+    try:
+        csr = read_csr(request.spec.request)
+    except InvalidRequest:
+        return None
+    if not csr.names.dns_names and not csr.names.ip_addresses and not csr.common_name:
+        return None
+    acme = issuer.spec.acme if issuer is not None else None
+    return OrderSpec(
+        request=request.spec.request,
+        issuer_ref=request.spec.issuer_ref,
+        common_name=csr.common_name,
+        dns_names=csr.names.dns_names,
+        ip_addresses=csr.names.ip_addresses,
+        duration=request.spec.duration if acme is not None and acme.enable_duration_feature else None,
+        profile=acme.profile if acme is not None else "",
+    )

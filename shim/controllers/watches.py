@@ -1,0 +1,117 @@
+"""Which keys a change wakes: the object's own, its owner's, and those that were waiting for it.
+
+    Ingress ── Certificate ── CertificateRequest ── Order ── Challenge      each wakes its owner
+    Secret  ── Certificates that store into it, issuers whose account it is
+    issuer  ── requests, Orders and Challenges that name it
+
+So nothing is polled for that a watch can tell, and whoever mends what was wrong need not wait for a back-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from certs.api.certificate import Certificate
+from certs.api.core import Secret, SecretMetadata
+from certs.api.issuer import ClusterIssuer, Issuer
+from certs.api.meta import KubeObject, ObjectMeta, controller_of
+from shim.engine.queue import WorkQueue
+from shim.engine.reconciler import Key, Lane
+from shim.stores import ISSUER, SECRET, Stores
+
+
+class Watches:
+    """Ties the stores to the queue."""
+
+    def __init__(self, stores: Stores, queue: WorkQueue, cluster_resource_namespace: str) -> None:
+        self._stores = stores
+        self._queue = queue
+        self._cluster_namespace = cluster_resource_namespace
+
+    def start(self) -> None:
+        """Subscribe to every store; what is there already wakes its keys at once."""
+        stores = self._stores
+        stores.ingresses.subscribe(self._own("ingress-shim"))
+        stores.certificates.subscribe(self._own("certificates"))
+        stores.certificates.subscribe(self._asked_for)
+        stores.certificates.subscribe(self._rivals)
+        stores.requests.subscribe(self._own("certificaterequests"))
+        stores.requests.subscribe(self._owner("Certificate", "certificates"))
+        stores.orders.subscribe(self._own("orders"))
+        stores.orders.subscribe(self._owner("CertificateRequest", "certificaterequests"))
+        stores.challenges.subscribe(self._own("challenges"))
+        stores.challenges.subscribe(self._owner("Order", "orders"))
+        stores.issuers.subscribe(self._own("issuers"))
+        stores.issuers.subscribe(self._waiting)
+        stores.cluster_issuers.subscribe(self._own("clusterissuers"))
+        stores.cluster_issuers.subscribe(self._waiting)
+        stores.secrets.subscribe(self._secret)
+        stores.secret_metadata.subscribe(self._secret)
+
+    def _wake(self, controller: str, namespace: str, name: str) -> None:
+        self._queue.wake(Key(controller, namespace, name), Lane.FRESH)
+
+    def _own(self, controller: str) -> Callable[[KubeObject | None, KubeObject | None], None]:
+        def changed(old: KubeObject | None, new: KubeObject | None) -> None:
+            metadata = _metadata(old, new)
+            self._wake(controller, metadata.namespace, metadata.name)
+
+        return changed
+
+    def _owner(self, kind: str, controller: str) -> Callable[[KubeObject | None, KubeObject | None], None]:
+        def changed(old: KubeObject | None, new: KubeObject | None) -> None:
+            metadata = _metadata(old, new)
+            owner = controller_of(metadata)
+            if owner is not None and owner.kind == kind:
+                self._wake(controller, metadata.namespace, owner.name)
+
+        return changed
+
+    def _asked_for(self, old: Certificate | None, new: Certificate | None) -> None:
+        """The Ingresses that have it, or wait for somebody else's to go."""
+        metadata = _metadata(old, new)
+        for ingress in self._stores.ingresses.by_index(SECRET, f"{metadata.namespace}/{metadata.name}"):
+            self._wake("ingress-shim", metadata.namespace, ingress.metadata.name)
+        owner = controller_of(metadata)
+        if owner is not None and owner.kind == "Ingress":
+            self._wake("ingress-shim", metadata.namespace, owner.name)
+
+    def _rivals(self, old: Certificate | None, new: Certificate | None) -> None:
+        """A Certificate that goes, or wants another Secret, makes room for the next that wants its old one."""
+        if old is None or (new is not None and new.spec.secret_name == old.spec.secret_name):
+            return
+        self._certificates_of(old.metadata.namespace, old.spec.secret_name)
+
+    def _secret(self, old: Secret | SecretMetadata | None, new: Secret | SecretMetadata | None) -> None:
+        metadata = _metadata(old, new)
+        self._certificates_of(metadata.namespace, metadata.name)
+        for issuer in self._stores.issuers.by_index(SECRET, metadata.name):
+            if issuer.metadata.namespace == metadata.namespace:
+                self._wake("issuers", metadata.namespace, issuer.metadata.name)
+        if metadata.namespace == self._cluster_namespace:
+            for cluster_issuer in self._stores.cluster_issuers.by_index(SECRET, metadata.name):
+                self._wake("clusterissuers", "", cluster_issuer.metadata.name)
+        owner = controller_of(metadata)
+        if owner is not None and owner.kind == "Certificate":
+            self._wake("certificates", metadata.namespace, owner.name)
+
+    def _certificates_of(self, namespace: str, secret: str) -> None:
+        for certificate in self._stores.certificates.by_index(SECRET, f"{namespace}/{secret}"):
+            self._wake("certificates", namespace, certificate.metadata.name)
+
+    def _waiting(self, old: Issuer | ClusterIssuer | None, new: Issuer | ClusterIssuer | None) -> None:
+        metadata = _metadata(old, new)
+        value = f"{metadata.namespace}/{metadata.name}"
+        stores = self._stores
+        for request in stores.requests.by_index(ISSUER, value):
+            self._wake("certificaterequests", request.metadata.namespace, request.metadata.name)
+        for order in stores.orders.by_index(ISSUER, value):
+            self._wake("orders", order.metadata.namespace, order.metadata.name)
+        for challenge in stores.challenges.by_index(ISSUER, value):
+            self._wake("challenges", challenge.metadata.namespace, challenge.metadata.name)
+
+
+def _metadata(old: KubeObject | None, new: KubeObject | None) -> ObjectMeta:
+    obj = new if new is not None else old
+    assert obj is not None  # noqa: S101  a change is of something
+    return obj.metadata

@@ -1,0 +1,188 @@
+"""The shim's flags and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from certs.decide.backoff import BackoffLimits
+from certs.wanted import Settings as IngressSettings
+from shim import flags
+from shim.controllers.world import ControllerSettings
+from shim.flags import Address, Flag
+from shim.solvers.http01 import Responders
+
+FLAGS: Final = (
+    Flag(
+        "kubeconfig",
+        "",
+        flags.text,
+        "Kubeconfig file; the pod's service account, KUBECONFIG or ~/.kube/config when empty",
+    ),
+    Flag(
+        "namespace", "", flags.text, "Work in this namespace only, and ignore ClusterIssuers; all namespaces when empty"
+    ),
+    Flag("cluster-resource-namespace", "kube-system", flags.required, "Where the Secrets of ClusterIssuers are"),
+    Flag("leader-elect", "true", flags.boolean, "Have one replica at a time do the work"),
+    Flag("leader-election-namespace", "kube-system", flags.required, "Where the Lease is"),
+    Flag("leader-election-lease-duration", "60s", flags.duration, "How long a lease is respected without renewal"),
+    Flag("leader-election-renew-deadline", "40s", flags.duration, "How long a leader tries to renew before it stops"),
+    Flag("leader-election-retry-period", "15s", flags.duration, "How often to try to acquire or renew"),
+    Flag(
+        "controllers", "*", flags.words, "Controllers to run; -certificaterequests-approver switches the approver off"
+    ),
+    Flag("concurrent-workers", "10", flags.whole_number(1, 256), "Worker threads, shared by all controllers"),
+    Flag("enable-certificate-owner-ref", "false", flags.boolean, "Delete a Certificate's Secret with it"),
+    Flag(
+        "copied-annotation-prefixes",
+        "*,-kubectl.kubernetes.io/,-fluxcd.io/,-argocd.argoproj.io/",
+        flags.words,
+        "Which annotations of a Certificate its requests get",
+    ),
+    Flag("certificate-request-minimum-backoff-duration", "1h", flags.duration, "Pause after the first failed issuance"),
+    Flag("certificate-request-maximum-backoff-duration", "32h", flags.duration, "Longest pause after failed issuances"),
+    Flag(
+        "auto-certificate-annotations", "kubernetes.io/tls-acme", flags.words, "Annotations that ask for certificates"
+    ),
+    Flag("extra-certificate-annotations", "", flags.words, "Annotations to copy from an Ingress to its Certificates"),
+    Flag("default-issuer-name", "", flags.text, "Issuer of Ingresses that name none"),
+    Flag("default-issuer-kind", "Issuer", flags.required, "Its kind"),
+    Flag("default-issuer-group", "cert-manager.io", flags.required, "Its group"),
+    Flag(
+        "acme-http01-solver-nameservers",
+        "",
+        flags.nameservers,
+        "Resolvers (ip:port) for self checks; the system's when empty",
+    ),
+    Flag(
+        "acme-http01-self-check-port", "80", flags.whole_number(1, 65535), "Port of self checks; the CA always uses 80"
+    ),
+    Flag("acme-http01-responder-listen-address", "0.0.0.0:8089", flags.address, "Where the responder listens"),
+    Flag(
+        "acme-http01-responder-address",
+        "certshim-shim.cert-manager.svc:8089",
+        flags.addresses,
+        "How proxies reach it: addresses (ip:port,…), or one DNS name with port",
+    ),
+    Flag("metrics-listen-address", "0.0.0.0:9402", flags.listen_address, "Where metrics are served; 0 for nowhere"),
+    Flag(
+        "internal-healthz-listen-address", "0.0.0.0:9403", flags.listen_address, "Where /livez and /readyz are served"
+    ),
+    Flag("logging-format", "text", flags.one_of("text", "json"), "text or json"),
+    Flag("log-level", "info", flags.one_of("debug", "info", "warning", "error"), "Least level that is logged"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSettings:
+    """How leaders are elected."""
+
+    enabled: bool
+    namespace: str
+    duration: timedelta
+    renew_deadline: timedelta
+    retry_period: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the shim process is told at its start."""
+
+    kubeconfig: str
+    namespace: str
+    workers: int
+    lease: LeaseSettings
+    controllers: ControllerSettings
+    responder_listen: Address
+    responders: Responders
+    nameservers: tuple[str, ...]
+    self_check_port: int
+    metrics_listen: Address | None
+    healthz_listen: Address | None
+    logging_format: str
+    log_level: str
+
+
+def read(given: Mapping[str, str]) -> Settings:
+    """Return the settings; raises WrongFlags with everything that is wrong with them."""
+    values = flags.read(FLAGS, given)
+    wrong = _misfits(values)
+    if wrong:
+        raise flags.WrongFlags("\n".join(wrong))
+    answering: tuple[Address, ...] = values["acme_http01_responder_address"]
+    return Settings(
+        kubeconfig=values["kubeconfig"],
+        namespace=values["namespace"],
+        workers=values["concurrent_workers"],
+        lease=LeaseSettings(
+            enabled=values["leader_elect"],
+            namespace=values["leader_election_namespace"],
+            duration=values["leader_election_lease_duration"],
+            renew_deadline=values["leader_election_renew_deadline"],
+            retry_period=values["leader_election_retry_period"],
+        ),
+        controllers=_controllers(values),
+        responder_listen=values["acme_http01_responder_listen_address"],
+        responders=Responders(hosts=tuple(one.host for one in answering), port=answering[0].port),
+        nameservers=values["acme_http01_solver_nameservers"],
+        self_check_port=values["acme_http01_self_check_port"],
+        metrics_listen=values["metrics_listen_address"],
+        healthz_listen=values["internal_healthz_listen_address"],
+        logging_format=values["logging_format"],
+        log_level=values["log_level"],
+    )
+
+
+def _controllers(values: Mapping[str, object]) -> ControllerSettings:
+    chosen: dict[str, object] = dict(values)
+    return ControllerSettings(
+        cluster_resource_namespace=str(chosen["cluster_resource_namespace"]),
+        ingress=IngressSettings(
+            default_issuer_name=str(chosen["default_issuer_name"]),
+            default_issuer_kind=str(chosen["default_issuer_kind"]),
+            default_issuer_group=str(chosen["default_issuer_group"]),
+            auto_certificate_annotations=_words(chosen["auto_certificate_annotations"]),
+            extra_certificate_annotations=_words(chosen["extra_certificate_annotations"]),
+        ),
+        limits=BackoffLimits(
+            minimum=_duration(chosen["certificate_request_minimum_backoff_duration"]),
+            maximum=_duration(chosen["certificate_request_maximum_backoff_duration"]),
+        ),
+        copied_annotation_prefixes=_words(chosen["copied_annotation_prefixes"]),
+        auto_approve="-certificaterequests-approver" not in _words(chosen["controllers"]),
+        certificate_owner_ref=bool(chosen["enable_certificate_owner_ref"]),
+    )
+
+
+def _words(value: object) -> tuple[str, ...]:
+    assert isinstance(value, tuple)  # noqa: S101  the flag's reader makes one
+    return value
+
+
+def _duration(value: object) -> timedelta:
+    assert isinstance(value, timedelta)  # noqa: S101  the flag's reader makes one
+    return value
+
+
+def _misfits(values: Mapping[str, object]) -> list[str]:
+    """Return what is wrong with values that can be read, but do not go together."""
+    wrong = []
+    minimum = _duration(values["certificate_request_minimum_backoff_duration"])
+    maximum = _duration(values["certificate_request_maximum_backoff_duration"])
+    if maximum < minimum:
+        wrong.append("--certificate-request-maximum-backoff-duration: must not be shorter than the minimum")
+    lease = _duration(values["leader_election_lease_duration"])
+    renew = _duration(values["leader_election_renew_deadline"])
+    retry = _duration(values["leader_election_retry_period"])
+    if not retry < renew < lease:
+        wrong.append(
+            "--leader-election-…: the retry period must be shorter than the renew deadline, "
+            "and that shorter than the lease duration"
+        )
+    answering = values["acme_http01_responder_address"]
+    assert isinstance(answering, tuple)  # noqa: S101  the flag's reader makes one
+    if not answering or len({one.port for one in answering}) != 1:
+        wrong.append("--acme-http01-responder-address: must name at least one host:port, all with the same port")
+    return wrong

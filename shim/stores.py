@@ -1,0 +1,110 @@
+"""What is known of the cluster, kind by kind, and the indexes by which controllers find what belongs together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from certs.api.certificate import Certificate
+from certs.api.certificaterequest import CertificateRequest
+from certs.api.challenge import Challenge
+from certs.api.core import EndpointSlice, Secret, SecretMetadata, Service
+from certs.api.ingress import Ingress
+from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
+from certs.api.meta import IssuerReference, KubeObject, controller_of
+from certs.api.order import Order
+from shim.kube.cluster import Cluster
+from shim.kube.store import Store
+
+OWNER: Final = "owner"
+SECRET: Final = "secret"  # noqa: S105  an index's name
+ISSUER: Final = "issuer"
+TOKEN: Final = "token"  # noqa: S105  an index's name
+
+# Secrets with this label are ours and watched in full; of all others only the metadata is.
+OURS: Final = {"controller.cert-manager.io/fao": "true"}
+SOLVER: Final = {"acme.cert-manager.io/http01-solver": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What is known of the cluster, kind by kind."""
+
+    ingresses: Store[Ingress]
+    certificates: Store[Certificate]
+    requests: Store[CertificateRequest]
+    orders: Store[Order]
+    challenges: Store[Challenge]
+    issuers: Store[Issuer]
+    cluster_issuers: Store[ClusterIssuer]
+    services: Store[Service]
+    slices: Store[EndpointSlice]
+    secrets: Store[Secret]
+    secret_metadata: Store[SecretMetadata]
+
+    def issuer(self, namespace: str, ref: IssuerReference) -> AnyIssuer | None:
+        """Return the issuer that an object of the namespace refers to, or None."""
+        if ref.effective_kind == "ClusterIssuer":
+            return self.cluster_issuers.get("", ref.name)
+        return self.issuers.get(namespace, ref.name)
+
+
+def follow(cluster: Cluster) -> Stores:
+    """Have every kind followed that the shim reads, and return the stores with their indexes."""
+    stores = Stores(
+        ingresses=cluster.follow(Ingress),
+        certificates=cluster.follow(Certificate),
+        requests=cluster.follow(CertificateRequest),
+        orders=cluster.follow(Order),
+        challenges=cluster.follow(Challenge),
+        issuers=cluster.follow(Issuer),
+        cluster_issuers=cluster.follow(ClusterIssuer),
+        services=cluster.follow(Service, labels=SOLVER),
+        slices=cluster.follow(EndpointSlice, labels=SOLVER),
+        secrets=cluster.follow(Secret, labels=OURS),
+        secret_metadata=cluster.follow(SecretMetadata, metadata_only=True),
+    )
+    stores.certificates.add_index(OWNER, index_owner)
+    stores.requests.add_index(OWNER, index_owner)
+    stores.orders.add_index(OWNER, index_owner)
+    stores.challenges.add_index(OWNER, index_owner)
+    stores.certificates.add_index(SECRET, _index_secret)
+    stores.ingresses.add_index(SECRET, _tls_secrets)
+    stores.requests.add_index(
+        ISSUER, lambda request: (issuer_key(request.metadata.namespace, request.spec.issuer_ref),)
+    )
+    stores.orders.add_index(ISSUER, lambda order: (issuer_key(order.metadata.namespace, order.spec.issuer_ref),))
+    stores.challenges.add_index(ISSUER, lambda one: (issuer_key(one.metadata.namespace, one.spec.issuer_ref),))
+    stores.challenges.add_index(TOKEN, lambda challenge: (challenge.spec.token,))
+    stores.issuers.add_index(SECRET, _account_secrets)
+    stores.cluster_issuers.add_index(SECRET, _account_secrets)
+    return stores
+
+
+def _tls_secrets(ingress: Ingress) -> tuple[str, ...]:
+    names = dict.fromkeys(entry.secret_name for entry in ingress.spec.tls if entry.secret_name)
+    return tuple(f"{ingress.metadata.namespace}/{name}" for name in names)
+
+
+def _index_secret(certificate: Certificate) -> tuple[str, ...]:
+    return (f"{certificate.metadata.namespace}/{certificate.spec.secret_name}",)
+
+
+def _account_secrets(issuer: AnyIssuer) -> tuple[str, ...]:
+    """Return the names of the Secrets that an issuer refers to; their namespace follows from its kind."""
+    acme = issuer.spec.acme
+    if acme is None:
+        return ()
+    binding = acme.external_account_binding
+    return (acme.private_key_secret_ref.name, *((binding.key_secret_ref.name,) if binding is not None else ()))
+
+
+def index_owner(obj: KubeObject) -> tuple[str, ...]:
+    """Index function: the uid of the controller owner."""
+    owner = controller_of(obj.metadata)
+    return (owner.uid,) if owner is not None else ()
+
+
+def issuer_key(namespace: str, ref: IssuerReference) -> str:
+    """Return the index value of an issuer as an object of the namespace refers to it."""
+    return f"/{ref.name}" if ref.effective_kind == "ClusterIssuer" else f"{namespace}/{ref.name}"
