@@ -10,7 +10,6 @@ It does not look at more than one annotation at a time: what must fit together i
 
 from __future__ import annotations
 
-import csv
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -47,6 +46,10 @@ INT32: Final = range(-(2**31), 2**31)
 
 # The address alone, as the API accepts it: a dot-atom and a domain (RFC 5322 §3.4.1), no display name, no quotes.
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)*@([^\s@\"(),:;<>\[\]\\]+(?<!\.)|\[[0-9.]+\])")
+
+# RFC 4180 §2: fields are bare, or quoted with quotes doubled.  Go's reader finds no record in an empty text.
+_FIELD = re.compile(r'(?:^|,)(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",\r\n]*))')
+_RECORD = re.compile(r'(?!$)(?:"(?:[^"]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"]|"")*"|[^",\r\n]*))*')
 
 WordT = TypeVar("WordT", bound=StrEnum)
 
@@ -124,14 +127,18 @@ def parse_email_addresses(text: str) -> tuple[str, ...]:
 
 
 def parse_record(text: str) -> tuple[str, ...]:
-    """Return the fields of one CSV record (RFC 4180), so that a quoted value may hold commas."""
-    try:
-        records = [record for record in csv.reader(text.splitlines(keepends=True), strict=True) if record]
-    except csv.Error as error:
-        raise ValueError(f"is no CSV record ({error}); write values separated by commas, quoted where needed") from None
-    if len(records) != 1:
-        raise ValueError("must be one line of values separated by commas, quoted where needed")
-    return tuple(records[0])
+    """Return the fields of one CSV record (RFC 4180), so that a quoted value may hold commas.
+
+    Stricter than the csv module: a quote within an unquoted field is an error, as it is in Go.
+    """
+    if not _RECORD.fullmatch(text):
+        raise ValueError(
+            'must be one line of values separated by commas; write a value with a comma as "Example, Inc."'
+        )
+    return tuple(
+        quoted.replace('""', '"') if bare is None else bare
+        for quoted, bare in ((match["quoted"], match["bare"]) for match in _FIELD.finditer(text))
+    )
 
 
 def parse_certificate_duration(text: str) -> str:

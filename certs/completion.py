@@ -15,25 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, TypedDict
+from typing import Final
 
 import msgspec
 
 from certs.annotations import TLS_MODE
 from certs.api.ingress import Ingress, IngressTLS
 from certs.names import ingress_secret_name
+from certs.patch import Operation, add
 from certs.wanted import Settings, is_wanted
 
 MANUAL: Final = "manual"
 MAX_NAME: Final = 253  # of a Secret: a DNS subdomain
-
-
-class Operation(TypedDict):
-    """One JSON Patch operation."""
-
-    op: str
-    path: str
-    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,8 @@ def complete(ingress: Ingress, settings: Settings) -> Completion:
     if ingress.metadata.annotations.get(TLS_MODE) == MANUAL or not is_wanted(ingress, settings):
         return Completion(ingress)
     old = ingress.spec.tls
+    if old and all(entry.hosts and entry.secret_name for entry in old):
+        return Completion(ingress)
     new = _named(_hosted(old or (IngressTLS(),), _rule_hosts(ingress)), ingress.metadata.name)
     if new == old or not (old or new[0].hosts):
         return Completion(ingress)
@@ -95,11 +90,11 @@ def secret_names(ingress_name: str) -> Iterator[str]:
 
 def _operations(old: tuple[IngressTLS, ...], new: tuple[IngressTLS, ...]) -> tuple[Operation, ...]:
     if not old:
-        return (Operation(op="add", path="/spec/tls", value=msgspec.to_builtins(new)),)
+        return (add("/spec/tls", new),)
     operations = []
     for i, (before, after) in enumerate(zip(old, new, strict=True)):
         if before.hosts != after.hosts:
-            operations.append(Operation(op="add", path=f"/spec/tls/{i}/hosts", value=list(after.hosts)))
+            operations.append(add(f"/spec/tls/{i}/hosts", after.hosts))
         if before.secret_name != after.secret_name:
-            operations.append(Operation(op="add", path=f"/spec/tls/{i}/secretName", value=after.secret_name))
+            operations.append(add(f"/spec/tls/{i}/secretName", after.secret_name))
     return tuple(operations)

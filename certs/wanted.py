@@ -43,6 +43,7 @@ TLS: Final = Path("spec") / "tls"
 RSA_SIZES: Final = range(2048, 8193)
 ECDSA_SIZES: Final = (256, 384, 521)
 DEFAULT_HOURS: Final = 2160
+_TRANSLATED_KEYS: Final = frozenset(annotation.key for annotation in known.TRANSLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +132,23 @@ def certificates(ingress: Ingress, settings: Settings) -> Wanted | Problems:
     problems = Problems(issuer if isinstance(issuer, Problems) else ())
     values = translate(ingress.metadata.annotations, problems)
     problems.extend(shared_secrets(ingress.spec.tls))
-    skipped = Problems()
-    entries = [(i, entry) for i, entry in enumerate(ingress.spec.tls) if not _is_skipped(TLS @ i, entry, skipped)]
-    for i, entry in entries:
-        problems.extend(bad_hosts(TLS @ i / "hosts", entry.hosts))
+    for i, entry in enumerate(ingress.spec.tls):
+        problems.extend(bad_hosts(i, entry.hosts))
     if isinstance(issuer, Problems) or problems:
         return problems
     metadata = _metadata(ingress, settings)
-    return Wanted(tuple(_certificate(metadata, entry, issuer, values) for _, entry in entries), skipped)
+    complete = [entry for entry in ingress.spec.tls if entry.hosts and entry.secret_name]
+    return Wanted(
+        tuple(_certificate(metadata, entry, issuer, values) for entry in complete),
+        skipped=Problems(incomplete_entries(ingress.spec.tls)),
+    )
 
 
 def translate(annotations: Mapping[str, str], problems: Problems) -> dict[str, Any]:
     """Return the spec's fields that annotations fill; every one that cannot be read becomes a problem."""
     values: dict[str, Any] = {}
+    if annotations.keys().isdisjoint(_TRANSLATED_KEYS):
+        return values
     for annotation in known.TRANSLATED:
         text = annotations.get(annotation.key)
         if text is None:
@@ -215,23 +220,27 @@ def shared_secrets(entries: tuple[IngressTLS, ...]) -> list[Problem]:
     return found
 
 
-def _is_skipped(path: Path, entry: IngressTLS, skipped: Problems) -> bool:
-    before = len(skipped)
-    if not entry.hosts:
-        skipped.required(path / "hosts", remedy="list the hosts that the certificate is for")
-    if not entry.secret_name:
-        skipped.required(path / "secretName", remedy="name the Secret that shall receive the certificate")
-    return len(skipped) > before
+def incomplete_entries(entries: tuple[IngressTLS, ...]) -> list[Problem]:
+    """Return what entries lack: hosts, Secret, or both."""
+    found = []
+    for i, entry in enumerate(entries):
+        if not entry.hosts:
+            remedy = "list the hosts that the certificate is for"
+            found.append(Problem(TLS @ i / "hosts", ProblemType.REQUIRED, remedy=remedy))
+        if not entry.secret_name:
+            remedy = "name the Secret that shall receive the certificate"
+            found.append(Problem(TLS @ i / "secretName", ProblemType.REQUIRED, remedy=remedy))
+    return found
 
 
-def bad_hosts(path: Path, hosts: tuple[str, ...]) -> list[Problem]:
-    """Return a problem for each host that is neither a DNS name, a wildcard, nor an IP address."""
+def bad_hosts(entry: int, hosts: tuple[str, ...]) -> list[Problem]:
+    """Return a problem for each host of that entry of `spec.tls` that is neither a DNS name, a wildcard, nor an IP address."""
     found = []
     for i, host in enumerate(hosts):
         detail = host_problem(host)
         if detail:
             what, _, remedy = detail.partition("; ")
-            found.append(Problem(path @ i, ProblemType.INVALID, what, host, remedy))
+            found.append(Problem(TLS @ entry / "hosts" @ i, ProblemType.INVALID, what, host, remedy))
     return found
 
 

@@ -1,0 +1,317 @@
+"""Certificate: the API's decisions, on create and update alike (cert-manager, `internal/apis/certmanager/validation`).
+
+Paths, types and texts are the API's, since people and scripts match on them; what to write instead
+stands beside them as the remedy.  DNS names, URIs and closed sets of words are not checked here:
+the API leaves them to the CRD's schema, and so do we.
+
+Not yet: the inside of `literalSubject`, cron and time zones of renewal windows (issue #4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from certs.annotations import ALLOW_DIRECT_INJECTION, MAX_COMMON_NAME, is_email_address
+from certs.api.certificate import (
+    Certificate,
+    CertificateSpec,
+    JKSKeystore,
+    KeyAlgorithm,
+    KeyUsage,
+    PKCS12Keystore,
+    X509Subject,
+)
+from certs.api.meta import IssuerReference
+from certs.durations import Duration, parse_duration
+from certs.hosts import is_ip_address
+from certs.problems import Path, Problems
+from certs.rules.findings import Findings, Undecodable
+from certs.rules.syntax import check_annotations, check_labels, subdomain_problems
+from certs.wanted import ECDSA_SIZES, RSA_SIZES
+
+SPEC: Final = Path("spec")
+SECRET_NAME: Final = SPEC / "secretName"
+ISSUER_REF: Final = SPEC / "issuerRef"
+PRIVATE_KEY: Final = SPEC / "privateKey"
+MIN_DURATION: Final = timedelta(hours=1)
+MIN_RENEW_BEFORE: Final = timedelta(minutes=5)
+DEFAULT_DURATION: Final = "2160h"
+RENEWAL_POLICIES: Final = ("RenewBefore", "Disabled")
+KEY_USAGES: Final = frozenset(KeyUsage)
+SIGNATURES: Final = {
+    KeyAlgorithm.RSA: ("SHA256WithRSA", "SHA384WithRSA", "SHA512WithRSA"),
+    KeyAlgorithm.ECDSA: ("ECDSAWithSHA256", "ECDSAWithSHA384", "ECDSAWithSHA512"),
+    KeyAlgorithm.ED25519: ("PureEd25519",),
+}
+NO_NAME: Final = (
+    "at least one of commonName (from the commonName field or from a literalSubject),"
+    " dnsNames, emailSANs, ipAddresses, otherNames, or uriSANs must be set"
+)
+
+Check = Callable[[CertificateSpec, Problems], None]
+
+
+def judge_certificate(certificate: Certificate) -> Findings:
+    """Return everything that is wrong with it.  Raises `Undecodable` for a duration that Go cannot read."""
+    findings = Findings()
+    for check in CHECKS:
+        check(certificate.spec, findings.problems)
+    return findings
+
+
+def check_secret_name(spec: CertificateSpec, problems: Problems) -> None:
+    """A name, and one that a Secret can have."""
+    if not spec.secret_name:
+        problems.required(
+            SECRET_NAME, "must be specified", remedy="name the Secret that shall receive key and certificate"
+        )
+        return
+    for text in subdomain_problems(spec.secret_name):
+        problems.invalid(SECRET_NAME, spec.secret_name, text)
+
+
+def check_issuer_ref(spec: CertificateSpec, problems: Problems) -> None:
+    """A name, and one of our kinds unless the group is another's."""
+    issuer_ref_problems(spec.issuer_ref, problems)
+
+
+def issuer_ref_problems(ref: IssuerReference, problems: Problems) -> None:
+    """Add what is wrong with `spec.issuerRef`; a CertificateRequest's is judged alike."""
+    if not ref.name:
+        problems.required(
+            ISSUER_REF / "name", "must be specified", remedy="name the Issuer or ClusterIssuer that shall sign"
+        )
+    if ref.group in {"", "cert-manager.io"} and ref.kind not in {"", "Issuer", "ClusterIssuer"}:
+        detail = "must be one of Issuer or ClusterIssuer"
+        if not ref.group:
+            detail += " (did you forget to set spec.issuerRef.kind.group?)"  # sic
+        problems.invalid(
+            ISSUER_REF / "kind", ref.kind, detail, remedy="for an external issuer set spec.issuerRef.group too"
+        )
+
+
+def check_subject(spec: CertificateSpec, problems: Problems) -> None:
+    """A literal subject stands alone."""
+    if not spec.literal_subject:
+        return
+    if spec.common_name:
+        problems.invalid(
+            SPEC / "commonName", spec.common_name, "When providing a `LiteralSubject` no `commonName` may be provided."
+        )
+    if spec.subject is not None and spec.subject != X509Subject():
+        problems.invalid(
+            SPEC / "subject", "", "When providing a `LiteralSubject` no `Subject` properties may be provided."
+        )
+
+
+def check_names(spec: CertificateSpec, problems: Problems) -> None:
+    """At least one name, and each of its kind."""
+    sans = (spec.dns_names, spec.uris, spec.email_addresses, spec.ip_addresses, spec.other_names)
+    if not spec.common_name and not spec.literal_subject and not any(sans):
+        problems.invalid(SPEC, "", NO_NAME, remedy="list the host names under spec.dnsNames")
+    if len(spec.common_name.encode()) > MAX_COMMON_NAME:
+        problems.too_long(SPEC / "commonName", MAX_COMMON_NAME)
+    for i, address in enumerate(spec.ip_addresses):
+        if not is_ip_address(address):
+            problems.invalid(SPEC / "ipAddresses" @ i, address, "invalid IP address")
+    for i, address in enumerate(spec.email_addresses):
+        if not is_email_address(address):
+            detail = "invalid email address: make sure the supplied value only contains the email address itself"
+            problems.invalid(SPEC / "emailAddresses" @ i, address, detail)
+    check_other_names(spec, problems)
+
+
+def check_other_names(spec: CertificateSpec, problems: Problems) -> None:
+    """An OID of 64-bit integers and a value; an empty OID is both missing and malformed."""
+    for i, other in enumerate(spec.other_names):
+        path = SPEC / "otherNames" @ i
+        if not other.oid:
+            problems.required(path / "oid", "must be specified")
+        if not _is_oid(other.oid):
+            problems.invalid(path / "oid", other.oid, "invalid oid syntax")
+        if not other.utf8_value:
+            problems.required(path / "utf8Value", "must be set to a valid non-empty UTF8 string")
+
+
+def _is_oid(text: str) -> bool:
+    parts = text.split(".")
+    digits = [part.removeprefix("-").removeprefix("+") for part in parts]
+    return all(part.isascii() and part.isdigit() and len(part) < 20 for part in digits) and all(
+        -(2**63) <= int(part) < 2**63 for part in parts
+    )
+
+
+def check_private_key(spec: CertificateSpec, problems: Problems) -> None:
+    """A known algorithm, a size and a signature that fit it; a size of zero is no size."""
+    key = spec.private_key
+    algorithm, size = (key.algorithm or KeyAlgorithm.RSA, key.size) if key else (KeyAlgorithm.RSA, 0)
+    if algorithm not in SIGNATURES:
+        detail = "must be either empty or one of rsa, ecdsa or ed25519"
+        problems.invalid(PRIVATE_KEY / "algorithm", algorithm, detail, remedy="write RSA, ECDSA or Ed25519")
+        return
+    if size > 0 and algorithm == KeyAlgorithm.RSA and size not in RSA_SIZES:
+        problems.invalid(PRIVATE_KEY / "size", size, "must be between 2048 and 8192 for rsa keyAlgorithm")
+    if size > 0 and algorithm == KeyAlgorithm.ECDSA and size not in ECDSA_SIZES:
+        problems.unsupported(PRIVATE_KEY / "size", size, map(str, ECDSA_SIZES))
+    allowed = SIGNATURES[algorithm]
+    if spec.signature_algorithm and spec.signature_algorithm not in allowed:
+        detail = f"for key algorithm {algorithm} the allowed signature algorithms are [{' '.join(allowed)}]"
+        problems.invalid(SPEC / "signatureAlgorithm", spec.signature_algorithm, detail)
+
+
+def check_lifetime(spec: CertificateSpec, problems: Problems) -> None:
+    """Long enough, and renewed within it.  Only looked at when duration or renewBefore is set, as the API does."""
+    duration = _duration(spec.duration)
+    before = _duration(spec.renew_before)
+    if before is not None and spec.renew_before_percentage is not None:
+        detail = "renewBefore and renewBeforePercentage are mutually exclusive and cannot both be set"
+        problems.invalid(SPEC / "renewBefore", before.nanoseconds, detail, remedy="remove one of the two")
+        problems.invalid(SPEC / "renewBeforePercentage", spec.renew_before_percentage, detail)
+    if duration is None and before is None:
+        return
+    effective = duration or parse_duration(DEFAULT_DURATION)
+    if effective.timedelta < MIN_DURATION:
+        detail = "certificate duration must be greater than 1h0m0s"
+        problems.invalid(
+            SPEC / "duration", effective.nanoseconds, detail, remedy="write at least 1h, for example 2160h"
+        )
+    if before is not None:
+        _check_renew_before(before, effective, problems)
+    if spec.renew_before_percentage is not None:
+        _check_percentage(spec.renew_before_percentage, effective, problems)
+
+
+def _duration(text: str | None) -> Duration | None:
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise Undecodable(str(error)) from error
+
+
+def _check_renew_before(before: Duration, duration: Duration, problems: Problems) -> None:
+    path = SPEC / "renewBefore"
+    if before.timedelta < MIN_RENEW_BEFORE:
+        detail = "certificate renewBefore must be greater than 5m0s"
+        problems.invalid(path, before.nanoseconds, detail, remedy="write at least 5m, for example 720h")
+    if before.nanoseconds >= duration.nanoseconds:
+        detail = f"certificate duration {duration} must be greater than renewBefore {before}"
+        problems.invalid(path, before.nanoseconds, detail, remedy="renew later, or ask for a longer duration")
+
+
+def _check_percentage(percentage: int, duration: Duration, problems: Problems) -> None:
+    path, before = SPEC / "renewBeforePercentage", duration.timedelta * (100 - percentage) / 100
+    if before < MIN_RENEW_BEFORE:
+        detail = "certificate renewBeforePercentage must result in a renewBefore greater than 5m0s"
+        problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
+    if before >= duration.timedelta:
+        detail = "certificate renewBeforePercentage must result in a renewBefore less than duration"
+        problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
+
+
+def check_usages(spec: CertificateSpec, problems: Problems) -> None:
+    """Only known words."""
+    for i, usage in enumerate(spec.usages):
+        if usage not in KEY_USAGES:
+            problems.invalid(SPEC / "usages" @ i, usage, "unknown keyusage")
+
+
+def check_revision_history(spec: CertificateSpec, problems: Problems) -> None:
+    """At least one revision is kept."""
+    limit = spec.revision_history_limit
+    if limit is not None and limit < 1:
+        problems.invalid(SPEC / "revisionHistoryLimit", limit, "must not be less than 1")
+
+
+def check_secret_template(spec: CertificateSpec, problems: Problems) -> None:
+    """Labels and annotations that a Secret can carry, and none of ours."""
+    template = spec.secret_template
+    if template is None:
+        return
+    path = SPEC / "secretTemplate"
+    check_labels(path / "labels", template.labels, problems)
+    for key in template.annotations:
+        if key.startswith("cert-manager.io/") and key != ALLOW_DIRECT_INJECTION:
+            problems.invalid(path / "annotations", key, "cert-manager.io/* annotations are not allowed")
+    check_annotations(path / "annotations", template.annotations, problems)
+
+
+def check_name_constraints(spec: CertificateSpec, problems: Problems) -> None:
+    """Only for a CA, and constraining something."""
+    constraints = spec.name_constraints
+    if constraints is None:
+        return
+    path = SPEC / "nameConstraints"
+    if not spec.is_ca:
+        problems.invalid(path, "", "isCA should be true when nameConstraints is set")
+    if constraints.permitted is None and constraints.excluded is None:
+        problems.invalid(path, "", "either permitted or excluded must be set")
+
+
+def check_output_formats(spec: CertificateSpec, problems: Problems) -> None:
+    """Each format once."""
+    types = [output.type for output in spec.additional_output_formats]
+    for i, kind in enumerate(types):
+        if kind in types[:i]:
+            problems.duplicate(SPEC / "additionalOutputFormats" @ "type", kind)
+
+
+def check_keystores(spec: CertificateSpec, problems: Problems) -> None:
+    """Exactly one source of the password each, even when `create` is false."""
+    keystores = spec.keystores
+    if keystores is None:
+        return
+    for field, name, keystore in (("jks", "JKS", keystores.jks), ("pkcs12", "PKCS#12", keystores.pkcs12)):
+        if keystore is not None:
+            _check_keystore(SPEC / "keystores" / field, name, keystore, problems)
+
+
+def _check_keystore(path: Path, name: str, keystore: JKSKeystore | PKCS12Keystore, problems: Problems) -> None:
+    has_ref = keystore.password_secret_ref is not None and bool(keystore.password_secret_ref.name)
+    has_literal = keystore.password is not None
+    if has_ref and has_literal:
+        detail = f"exactly one of passwordSecretRef and password must be provided for {name} keystores; cannot set both"
+        problems.forbidden(path, detail, remedy="remove password, and keep it in the Secret")
+    if not has_ref and not has_literal:
+        detail = f"must set exactly one of passwordSecretRef and password must for {name} keystores"  # sic
+        problems.forbidden(path, detail, remedy="name the Secret of the password in passwordSecretRef")
+    if keystore.password == "":
+        problems.forbidden(path / "password", f"literal password cannot be empty if set on {name} keystores")
+
+
+def check_renewal(spec: CertificateSpec, problems: Problems) -> None:
+    """A known policy, and no windows for renewals that never happen."""
+    renewal = spec.renewal
+    if renewal is None:
+        return
+    path = SPEC / "renewal"
+    if renewal.policy not in RENEWAL_POLICIES:
+        problems.unsupported(path / "policy", renewal.policy or "", RENEWAL_POLICIES)
+    if renewal.policy == "Disabled" and renewal.windows:
+        problems.forbidden(path / "windows", "windows cannot be set when `renewal.policy` is set to Disabled")
+    for i, window in enumerate(renewal.windows):
+        if not window.window_duration:
+            detail = "windowDuration must be specified and should be greater than 0"
+            problems.required(path / "windows" @ i / "windowDuration", detail)
+        else:
+            _duration(window.window_duration)
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_secret_name,
+    check_issuer_ref,
+    check_subject,
+    check_names,
+    check_private_key,
+    check_lifetime,
+    check_usages,
+    check_revision_history,
+    check_secret_template,
+    check_name_constraints,
+    check_output_formats,
+    check_keystores,
+    check_renewal,
+)

@@ -1,0 +1,15 @@
+"""Challenge: its spec never changes (cert-manager, `internal/apis/acme/validation/challenge.go`)."""
+
+from __future__ import annotations
+
+from certs.api.challenge import Challenge
+from certs.problems import Path
+from certs.rules.findings import Findings
+
+
+def judge_challenge(challenge: Challenge, old: Challenge | None) -> Findings:
+    """Return that an update changed the spec, if it did."""
+    findings = Findings()
+    if old is not None and challenge.spec != old.spec:
+        findings.problems.forbidden(Path("spec"), "challenge spec is immutable after creation")
+    return findings

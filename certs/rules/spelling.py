@@ -1,0 +1,68 @@
+"""Which annotation was meant: keys that nobody reads, compared with those that somebody does.
+
+A key is looked at when its prefix is one of ours, or close to one (`cert-manger.io/issuer`,
+`certmanager.io/issuer`); of the known keys the one whose name, and then whose prefix, needs the
+fewest edits is suggested (Damerau-Levenshtein, so that a swap of two letters is one edit).
+Under a foreign prefix only a near miss is told; under ours everything that is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz.distance import OSA
+
+from certs.annotations import ELSEWHERE, KNOWN, LEGACY
+
+OWN_PREFIXES: Final = frozenset(key.partition("/")[0] for key in (*KNOWN, *LEGACY)) - {"kubernetes.io"}
+MAX_PREFIX_EDITS: Final = 3  # cert-manager/, certmanager.io/, cert-manager.com/
+LONG_NAME: Final = 12  # a name shorter than this may differ in two letters, a longer one in three
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Why a key is of no use, and what to write instead."""
+
+    detail: str
+    remedy: str
+
+
+@lru_cache(maxsize=4096)  # the same few keys come with every Ingress
+def misspelled(key: str) -> Mistake | None:
+    """Return what is wrong with the key, or None when it is known or none of our business."""
+    prefix, slash, name = key.partition("/")
+    if not slash or key in KNOWN or key in ELSEWHERE:
+        return None
+    if key in LEGACY:
+        return Mistake("is not read any more since v0.11", f"write {LEGACY[key]}")
+    own = prefix in OWN_PREFIXES
+    suggestion = _nearest(prefix, name)
+    if suggestion is not None:
+        return Mistake("unknown annotation", f"did you mean {suggestion}?")
+    return Mistake("unknown annotation", "remove it, nothing reads it") if own else None
+
+
+def _nearest(prefix: str, name: str) -> str | None:
+    allowed = 3 if len(name) > LONG_NAME else 2
+    best: tuple[int, int, str] | None = None
+    for known_prefix, names in _NAMES.items():
+        near = prefix in OWN_PREFIXES and known_prefix in OWN_PREFIXES
+        prefix_edits = OSA.distance(prefix.lower(), known_prefix, score_cutoff=MAX_PREFIX_EDITS)
+        if prefix_edits > MAX_PREFIX_EDITS and not near:
+            continue
+        for known_name in names:
+            name_edits = OSA.distance(name.lower(), known_name, score_cutoff=allowed)
+            if name_edits <= allowed and (best is None or (name_edits, prefix_edits) < best[:2]):
+                best = (name_edits, prefix_edits, f"{known_prefix}/{known_name}")
+    return best[2] if best is not None else None
+
+
+def _names_by_prefix() -> dict[str, tuple[str, ...]]:
+    """Group the known keys, so that a key under a foreign prefix costs a handful of comparisons."""
+    pairs = [key.partition("/")[::2] for key in KNOWN]
+    return {prefix: tuple(name for other, name in pairs if other == prefix) for prefix, _ in pairs}
+
+
+_NAMES: Final = _names_by_prefix()
