@@ -155,11 +155,11 @@ class _Target:
         return self.resource.path(namespace, "" if collection else name, self.subresource)
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, frozen=True):
     uid: str = ""
 
 
-class _DeletedMeta(msgspec.Struct, rename="camel"):
+class _DeletedMeta(msgspec.Struct, frozen=True, rename="camel"):
     uid: str = ""
     finalizers: tuple[str, ...] = ()
     deletion_grace_period_seconds: int = 0
