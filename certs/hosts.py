@@ -11,6 +11,8 @@ import ipaddress
 import re
 from typing import Final
 
+import idna
+
 MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
@@ -28,6 +30,26 @@ def is_ip_address(text: str) -> bool:
 def is_wildcard(host: str) -> bool:
     """Does it stand for every name one label below?"""
     return host.startswith("*.")
+
+
+def is_covered_by(host: str, wildcard: str) -> bool:
+    """Does the wildcard stand for the host: exactly one label more, RFC 6125 §6.4.3; case does not matter."""
+    first, dot, rest = host.lower().partition(".")
+    return (
+        is_wildcard(wildcard) and bool(first and dot) and first != "*" and rest == wildcard.lower().removeprefix("*.")
+    )
+
+
+def canonical_host(host: str) -> str:
+    """Return the one form in which hosts are compared: lower case, no final dot, A-labels (RFC 5891 §4.4).
+
+    Umlauts and the like are mapped as browsers do (UTS #46).  A ValueError says why there is no such form;
+    whether an ASCII name is well formed is for `host_problem`.
+    """
+    star, name = ("*.", host[2:]) if is_wildcard(host) else ("", host)
+    if not name.isascii():
+        name = idna.encode(name, uts46=True).decode()
+    return star + name.lower().removesuffix(".")
 
 
 def host_problem(host: str) -> str:

@@ -88,10 +88,10 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
     """No text raises anything else, and what is read fits into 64 bits."""
     try:
         duration = parse_duration(text)
-    except ValueError as error:
-        assert str(error).startswith("time: ")
-    else:
-        assert -(1 << 63) <= duration.nanoseconds < 1 << 63
+    except ValueError:
+        return
+
+    assert -(1 << 63) <= duration.nanoseconds < 1 << 63
 
 
 @given(st.timedeltas(min_value=timedelta(days=-100_000), max_value=timedelta(days=100_000)))

@@ -1,0 +1,68 @@
+"""The form in which hosts are compared, and what a wildcard stands for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certs.hosts import canonical_host, host_problem, is_covered_by
+
+
+@pytest.mark.parametrize(
+    ("host", "canonical"),
+    [
+        ("example.com", "example.com"),
+        ("EXAMPLE.com.", "example.com"),
+        ("*.Example.com", "*.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("*.BÜCHER.example", "*.xn--bcher-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("bücher。example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("_dmarc.example.com", "_dmarc.example.com"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("", ""),
+    ],
+)
+def test_canonical_hosts(host: str, canonical: str) -> None:
+    """One form for each name, however it was written."""
+    assert canonical_host(host) == canonical
+
+
+@pytest.mark.parametrize("host", ["☃️\u200d.example", "ü" * 64 + ".example", "ü..example"])
+def test_what_has_no_ascii_form_is_a_value_error(host: str) -> None:
+    """The caller can say so to whoever wrote it."""
+    with pytest.raises(ValueError):
+        canonical_host(host)
+
+
+@given(st.text(max_size=40))
+def test_a_canonical_host_stays_as_it_is(host: str) -> None:
+    """Making it canonical twice changes nothing, and nothing but a ValueError is raised."""
+    try:
+        canonical = canonical_host(host)
+    except ValueError:
+        return
+
+    if not host_problem(canonical):
+        assert canonical_host(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("host", "wildcard", "covered"),
+    [
+        ("www.example.com", "*.example.com", True),
+        ("WWW.example.com", "*.Example.com", True),
+        ("example.com", "*.example.com", False),
+        ("a.www.example.com", "*.example.com", False),
+        ("*.example.com", "*.example.com", False),
+        ("www.example.com", "www.example.com", False),
+        (".example.com", "*.example.com", False),
+        ("wwwexample.com", "*.example.com", False),
+    ],
+)
+def test_what_a_wildcard_stands_for(host: str, wildcard: str, covered: bool) -> None:  # noqa: FBT001  column of a table
+    """Exactly one label more, RFC 6125 §6.4.3."""
+    assert is_covered_by(host, wildcard) is covered
