@@ -82,3 +82,11 @@ class AuthorizationResource:
     error: ProblemDocument | None = None
     expires: datetime | None = None
     retry_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedChain:
+    """An issued certificate with its chain, leaf first (RFC 8555 §7.4.2), and where other chains for it are."""
+
+    pem: bytes
+    alternates: tuple[str, ...] = ()

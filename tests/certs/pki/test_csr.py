@@ -256,7 +256,7 @@ labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 dns_names = st.lists(labels, min_size=1, max_size=4).map(".".join)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(dns_names, unique=True, max_size=5),
     ips=st.lists(st.ip_addresses().map(str), unique=True, max_size=3),
@@ -275,7 +275,6 @@ def test_any_names_survive(spec: Spec, key: Key, names: list[str], ips: list[str
     assert set(request.subject.attributes.organizations) == set(organizations)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_utf8_strings_have_the_length_they_say(text: str) -> None:
     """Short and long lengths, X.690 §8.1.3."""
@@ -287,7 +286,6 @@ def test_utf8_strings_have_the_length_they_say(text: str) -> None:
     assert length == len(text.encode())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_rubbish_is_refused_and_nothing_else(data: bytes) -> None:
     """No bytes make the reader fail in another way."""

@@ -3,13 +3,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.pki.pem import InvalidPEM, blocks, encode
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["CERTIFICATE", "X Y"]), st.binary()), min_size=1, max_size=4))
 def test_blocks_come_back(written: list[tuple[str, bytes]]) -> None:
     """Any blocks, with any text between them, in their order."""

@@ -8,7 +8,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.pki import pem
@@ -130,7 +130,6 @@ def test_csv_quotes_as_go_does(values: list[str], line: str) -> None:
     assert csv(values) == line
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_rubbish_in_a_block_is_refused_and_nothing_else(der: bytes) -> None:
     """No bytes make the reader fail in another way."""
