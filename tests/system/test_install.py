@@ -1,0 +1,219 @@
+"""The install manifests on the real API server: accepted as they are, and granting exactly what is needed.
+
+The webhook configurations are only tried (a dry run), since applied without a webhook they would
+refuse what other tests of the shared control plane create.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster import Cluster
+
+pytestmark = pytest.mark.system
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+SHIM = "system:serviceaccount:cert-manager:certshim-shim"
+WEBHOOK = "system:serviceaccount:cert-manager:certshim-webhook"
+VALIDATING = "validatingwebhookconfigurations.admissionregistration.k8s.io"
+MUTATING = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster) -> Cluster:
+    """Return a cluster with all but the webhook configurations."""
+    cluster.kubectl("apply", "-f", str(MANIFESTS / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MANIFESTS / "crds"))
+    for path in sorted((MANIFESTS / "install").glob("[012]*.yaml")):
+        cluster.kubectl("apply", "--validate=strict", "-f", str(path))
+    return cluster
+
+
+@pytest.mark.parametrize("path", sorted((MANIFESTS / "install").glob("*.yaml")), ids=lambda path: path.stem)
+def test_manifest_is_accepted(installed: Cluster, path: Path) -> None:
+    """Server-side dry run, unknown fields being errors; CEL expressions are compiled in it."""
+    output = installed.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(path))
+
+    assert output.count("(server dry run)") == len(list(documents(path)))
+
+
+def test_kustomization_lists_every_manifest(installed: Cluster) -> None:
+    """`kubectl apply -k manifests` installs the same as applying the two folders."""
+    listed = list(yaml.safe_load_all(installed.kubectl("kustomize", str(MANIFESTS))))
+
+    files = [*(MANIFESTS / "crds").glob("*.yaml"), *(MANIFESTS / "install").glob("*.yaml")]
+    expected = {(one["kind"], one["metadata"]["name"]) for path in files for one in documents(path)}
+    assert {(one["kind"], one["metadata"]["name"]) for one in listed} == expected
+
+
+@pytest.mark.parametrize("path", sorted((MANIFESTS / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_example_is_accepted(installed: Cluster, path: Path) -> None:
+    """What people copy works."""
+    installed.kubectl("apply", "--dry-run=server", "--validate=strict", "-n", "default", "-f", str(path))
+
+
+def documents(path: Path) -> list[Any]:
+    """Return the objects of a file."""
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def may(cluster: Cluster, user: str, verb: str, what: str, namespace: str = "team", name: str = "") -> bool:
+    """May the user do this to `resource[/subresource].group`?"""
+    resource, _, group = what.partition(".")
+    resource, _, subresource = resource.partition("/")
+    attributes = {
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "subresource": subresource,
+        "namespace": namespace,
+        "name": name,
+    }
+    groups = ["system:serviceaccounts", "system:authenticated"]
+    review = {"spec": {"user": user, "groups": groups, "resourceAttributes": attributes}}
+    answer = cluster.api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"].get("allowed"))
+
+
+READ = ("get", "list", "watch")
+WRITE = ("create", "update", "patch", "delete")
+
+SHIM_MAY = [
+    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers") for verb in READ),
+    *((verb, f"{kind}.cert-manager.io") for kind in ("certificates", "certificaterequests") for verb in READ + WRITE),
+    *((verb, f"{kind}.acme.cert-manager.io") for kind in ("orders", "challenges") for verb in READ + WRITE),
+    *(
+        ("patch", f"{kind}/status.cert-manager.io")
+        for kind in ("issuers", "clusterissuers", "certificates", "certificaterequests")
+    ),
+    *(("patch", f"{kind}/status.acme.cert-manager.io") for kind in ("orders", "challenges")),
+    ("update", "certificates/finalizers.cert-manager.io"),
+    ("update", "orders/finalizers.acme.cert-manager.io"),
+    ("update", "ingresses/finalizers.networking.k8s.io"),
+    *((verb, "ingresses.networking.k8s.io") for verb in READ + WRITE),
+    *((verb, "services") for verb in READ + WRITE),
+    *((verb, "endpointslices.discovery.k8s.io") for verb in READ + WRITE),
+    *((verb, "secrets") for verb in READ + WRITE),
+    ("create", "events"),
+    ("patch", "events"),
+]
+SHIM_MAY_NOT = [
+    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers") for verb in WRITE),
+    ("deletecollection", "secrets"),
+    ("create", "pods"),
+    ("create", "serviceaccounts/token"),
+    ("get", "configmaps"),
+    ("update", "leases.coordination.k8s.io"),
+    ("patch", MUTATING),
+    ("patch", "clusterroles.rbac.authorization.k8s.io"),
+]
+WEBHOOK_MAY = [
+    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers", "certificates") for verb in READ),
+    *((verb, "ingresses.networking.k8s.io") for verb in READ),
+    ("create", "subjectaccessreviews.authorization.k8s.io"),
+]
+WEBHOOK_MAY_NOT = [
+    ("get", "secrets"),
+    ("create", "secrets"),
+    ("list", "secrets"),
+    ("patch", "certificates.cert-manager.io"),
+    ("patch", "ingresses.networking.k8s.io"),
+    ("list", VALIDATING),
+]
+
+
+@pytest.mark.parametrize(
+    ("user", "expected", "actions"),
+    [
+        (SHIM, True, SHIM_MAY),
+        (SHIM, False, SHIM_MAY_NOT),
+        (WEBHOOK, True, WEBHOOK_MAY),
+        (WEBHOOK, False, WEBHOOK_MAY_NOT),
+    ],
+    ids=["shim-may", "shim-may-not", "webhook-may", "webhook-may-not"],
+)
+def test_rights_in_any_namespace(
+    installed: Cluster,
+    user: str,
+    expected: bool,  # noqa: FBT001 - a column of the table
+    actions: list[tuple[str, str]],
+) -> None:
+    """Each process may do what it does, and nothing that it does not."""
+    assert [action for action in actions if may(installed, user, *action) is not expected] == []
+
+
+@pytest.mark.parametrize(
+    ("user", "verb", "what", "namespace", "name", "expected"),
+    [
+        (SHIM, "update", "leases.coordination.k8s.io", "cert-manager", "any", True),
+        (SHIM, "approve", "signers.cert-manager.io", "", "issuers.cert-manager.io/*", True),
+        (SHIM, "approve", "signers.cert-manager.io", "", "clusterissuers.cert-manager.io/*", True),
+        (SHIM, "approve", "signers.cert-manager.io", "", "foreign.example.com/*", False),
+        (WEBHOOK, "patch", "secrets", "cert-manager", "certshim-webhook-ca", True),
+        (WEBHOOK, "watch", "secrets", "cert-manager", "certshim-webhook-ca", True),
+        (WEBHOOK, "create", "secrets", "cert-manager", "", True),
+        (WEBHOOK, "get", "secrets", "cert-manager", "letsencrypt-account", False),
+        (WEBHOOK, "patch", MUTATING, "", "certshim-webhook", True),
+        (
+            WEBHOOK,
+            "watch",
+            "validatingwebhookconfigurations.admissionregistration.k8s.io",
+            "",
+            "certshim-webhook",
+            True,
+        ),
+        (WEBHOOK, "patch", VALIDATING, "", "somebody-else", False),
+    ],
+)
+def test_rights_by_name(  # the columns of the table
+    installed: Cluster,
+    user: str,
+    verb: str,
+    what: str,
+    namespace: str,
+    name: str,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    """Rights to single objects are to those objects alone."""
+    assert may(installed, user, verb, what, namespace, name) is expected
+
+
+@pytest.mark.parametrize(
+    ("role", "group", "resource", "verb"),
+    [
+        ("view", "cert-manager.io", "certificates", "list"),
+        ("view", "acme.cert-manager.io", "challenges", "watch"),
+        ("edit", "cert-manager.io", "certificates", "create"),
+        ("edit", "cert-manager.io", "certificates/status", "update"),
+        ("admin", "cert-manager.io", "issuers", "delete"),
+        ("admin", "acme.cert-manager.io", "orders", "delete"),
+    ],
+)
+def test_people_get_rights_through_the_usual_roles(
+    installed: Cluster, role: str, group: str, resource: str, verb: str
+) -> None:
+    """Kubernetes' own roles take in ours, so that who may edit a namespace may edit its certificates."""
+    deadline = time.monotonic() + 30
+    while not granted(installed, role, group, resource, verb):
+        assert time.monotonic() < deadline, "the controller that aggregates roles has not done so"
+        time.sleep(0.2)
+
+
+def granted(cluster: Cluster, role: str, group: str, resource: str, verb: str) -> bool:
+    """Does the ClusterRole grant this?"""
+    rules = cluster.api.get(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}")["rules"]
+    return any(
+        group in rule.get("apiGroups", ()) and resource in rule.get("resources", ()) and verb in rule["verbs"]
+        for rule in rules
+    )
+
+
+def test_nobody_is_given_the_creation_of_challenges(installed: Cluster) -> None:
+    """A hand-made Challenge would use an issuer's DNS credentials for any name."""
+    kinds = ("challenges", "orders")
+    assert not any(granted(installed, "cert-manager-edit", "acme.cert-manager.io", kind, "create") for kind in kinds)
