@@ -78,7 +78,7 @@ class WorkQueue:
         self._ready = Lanes()
         self._delayed: dict[Key, _Wake] = {}
         self._heap: list[tuple[float, Key]] = []  # an item counts if the key is delayed to that very moment
-        self._running: dict[Key, _Wake | None] = {}
+        self._running: dict[Key, _Wake | None] = {}  # with what was asked for meanwhile
         self._holders: dict[Key, int] = {}  # the thread that has the key in hand
         self._failures: dict[Key, int] = {}
 
@@ -93,6 +93,9 @@ class WorkQueue:
         A thread that holds the key and writes hears of its write at once (the answer goes into the store):
         it observes again anyway, or has just scheduled the next attempt, which must not be undone by
         the very status that tells of it.
+
+        Not for a change that others may have a part in (a new generation, a deletion): an answer to our
+        write of the status may bring it, and nobody would hear of it again.  That is for `add`.
         """
         with self._changed:
             if self._holders.get(key) != threading.get_ident():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from shim.engine.lanes import SINKS_AFTER
@@ -91,6 +93,42 @@ def test_a_change_resets_no_backoff(queue: WorkQueue, clock: Clock) -> None:
     assert taken(queue) == [A]
 
     assert queue.retry(A, TRANSIENT) == 1.5
+
+
+def test_a_change_of_ones_own_keeps_the_schedule(queue: WorkQueue, clock: Clock) -> None:
+    """The status that tells of a failure does not undo its back-off."""
+    queue.add(A)
+    queue.take()
+    queue.retry(A, TRANSIENT)
+    queue.wake(A)
+    queue.done(A)
+
+    assert taken(queue) == []
+    clock.advance(0.75)
+    assert taken(queue) == [A]
+
+
+def test_a_change_by_another_thread_is_not_ones_own(queue: WorkQueue) -> None:
+    """What the watch brings while a key is in hand wakes it."""
+    queue.add(A)
+    queue.take()
+    watch = threading.Thread(target=queue.wake, args=[A])
+    watch.start()
+    watch.join()
+    queue.done(A)
+
+    assert taken(queue) == [A]
+
+
+def test_a_turn_wakes_other_keys(queue: WorkQueue) -> None:
+    """A thread that has one key in hand wakes its owner, and once it has let go, the key itself."""
+    queue.add(A)
+    queue.take()
+    queue.wake(B)
+    queue.done(A)
+    queue.wake(A)
+
+    assert taken(queue) == [B, A]
 
 
 def test_the_better_lane_of_two_holds(queue: WorkQueue, clock: Clock) -> None:
