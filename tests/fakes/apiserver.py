@@ -226,6 +226,7 @@ class FakeAPIServer:
 
 class _Listener(ThreadingHTTPServer):
     allow_reuse_address = True
+    request_queue_size = 64  # many clients at once are no fault
     daemon_threads = False  # so that server_close waits for the handlers
 
     def __init__(self, server: FakeAPIServer, port: int) -> None:
@@ -238,6 +239,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
     server: _Listener
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is inherited
