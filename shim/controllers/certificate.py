@@ -122,7 +122,7 @@ class CertificateController:
                 owner_references=(owner_reference(certificate),),
             ),
             type="Opaque",
-            data={"tls.key": encode_key(key, KeyEncoding.PKCS8)},
+            data={"tls.key": bytes(encode_key(key, KeyEncoding.PKCS8))},
         )
         try:
             self._world.client.create(secret, field_manager=COMPONENT)

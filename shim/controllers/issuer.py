@@ -86,7 +86,7 @@ class IssuerController:
         secret = Secret(
             metadata=ObjectMeta(name=step.secret_name, namespace=place, labels={**MANAGED_BY, **OURS}),
             type="Opaque",
-            data={step.key: generate_account_key()},
+            data={step.key: bytes(generate_account_key())},
         )
         try:
             self._world.client.create(secret, field_manager=self._component)

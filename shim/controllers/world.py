@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from certs.api.issuer import AnyIssuer
 from certs.api.meta import KubeObject
@@ -23,14 +22,8 @@ from shim.acme.accounts import Accounts
 from shim.controllers.memory import Memory
 from shim.controllers.secrets import Secrets
 from shim.kube.client import Client
+from shim.kube.recorder import Recorder
 from shim.stores import Stores
-
-
-class Recorder(Protocol):
-    """Where events go."""
-
-    def event(self, obj: KubeObject, *, type: str, reason: str, message: str, component: str) -> None:  # noqa: A002  the field's name
-        """Record one; never blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ class World:
     def tell(self, obj: KubeObject, tells: Sequence[Tell], component: str) -> None:
         """Record events on the object."""
         for tell in tells:
-            self.recorder.event(obj, type=tell.type, reason=tell.reason, message=tell.message, component=component)
+            self.recorder.event(obj, tell.type, tell.reason, tell.message, component=component)
 
 
 def with_next_attempt(failure: Failure, retry_at: datetime | None) -> str:

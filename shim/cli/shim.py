@@ -1,0 +1,36 @@
+"""`certshim shim`: run the controllers and the HTTP-01 responder."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from shim import flags, settings
+from shim.app import Shim
+from shim.kube.errors import KubeError
+from shim.log import configure
+
+
+@click.command("shim")
+@flags.options(settings.FLAGS)
+def command(**given: str) -> None:
+    """Run the controllers and the HTTP-01 responder.
+
+    Every flag is also an environment variable: --log-level is CERTSHIM_LOG_LEVEL.
+    """
+    chosen = settings.read(given)
+    configure(level=chosen.log_level, form=chosen.logging_format)
+    try:
+        process = Shim(chosen)
+    except (KubeError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        process.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    sys.exit(process.run())

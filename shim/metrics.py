@@ -1,0 +1,158 @@
+"""Metrics for Prometheus, by cert-manager's names: what the objects say is read from the stores when asked for.
+
+Nothing is counted twice: a gauge about a Certificate is computed from its object at the scrape, so that it
+can never disagree with `kubectl get`.  Only exchanges with CAs are counted as they happen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Summary
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from certs.api.certificate import Certificate
+from certs.api.issuer import ClusterIssuer, Issuer
+from certs.api.meta import find_condition
+from shim.acme.transport import Exchange
+from shim.engine.figures import Ending
+from shim.engine.queue import WorkQueue
+from shim.engine.workers import Workers
+from shim.stores import Stores
+
+STATUSES: Final = ("True", "False", "Unknown")
+EXCHANGE_LABELS: Final = ("scheme", "host", "action", "method", "status")
+FAILED: Final = (Ending.TRANSIENT, Ending.RATE_LIMITED, Ending.WAITING_FOR_USER, Ending.PERMANENT, Ending.CRASHED)
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The registry of the process; `render` is the body of /metrics."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._exchanges = Counter(
+            "certmanager_http_acme_client_request_count",
+            "Requests to ACME servers; status 999 when there was no answer.",
+            EXCHANGE_LABELS,
+            registry=self._registry,
+        )
+        self._seconds = Summary(
+            "certmanager_http_acme_client_request_duration_seconds",
+            "How long requests to ACME servers took.",
+            EXCHANGE_LABELS,
+            registry=self._registry,
+        )
+
+    def exchanged(self, exchange: Exchange) -> None:
+        """Count one exchange with an ACME server."""
+        labels = (exchange.scheme, exchange.host, exchange.action, exchange.method, str(exchange.status))
+        self._exchanges.labels(*labels).inc()
+        self._seconds.labels(*labels).observe(exchange.seconds)
+
+    def watch(self, stores: Stores, queue: WorkQueue, workers: Workers) -> None:
+        """Tell of these from now on."""
+        self._registry.register(_Objects(stores))
+        self._registry.register(_Engine(queue, workers))
+
+    def render(self) -> bytes:
+        """Return all metrics as text."""
+        return generate_latest(self._registry)
+
+
+class _Objects(Collector):
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _certificates(self._stores.certificates.values())
+        yield _readiness("certmanager_issuer_ready_status", ("name", "namespace"), self._stores.issuers.values())
+        yield _readiness("certmanager_clusterissuer_ready_status", ("name",), self._stores.cluster_issuers.values())
+        clock = GaugeMetricFamily("certmanager_clock_time_seconds_gauge", "The clock of the process.")
+        clock.add_metric((), time.time())
+        yield clock
+
+
+def _certificates(certificates: Iterable[Certificate]) -> Iterator[Metric]:
+    names = ("name", "namespace", "issuer_name", "issuer_kind", "issuer_group")
+    ready = GaugeMetricFamily(
+        "certmanager_certificate_ready_status",
+        "Whether a Certificate is ready.",
+        labels=("name", "namespace", "condition", "issuer_name", "issuer_kind", "issuer_group"),
+    )
+    times = {
+        field: GaugeMetricFamily(f"certmanager_certificate_{field}_timestamp_seconds", meaning, labels=names)
+        for field, meaning in (
+            ("expiration", "When the certificate expires; 0 when there is none."),
+            ("not_after", "When the certificate expires; 0 when there is none."),
+            ("not_before", "Since when the certificate is valid; 0 when there is none."),
+            ("renewal", "When the certificate will be renewed; 0 when there is none."),
+        )
+    }
+    for certificate in certificates:
+        ref, status, meta = certificate.spec.issuer_ref, certificate.status, certificate.metadata
+        issuer = (ref.name, ref.effective_kind, ref.effective_group)
+        condition = find_condition(status.conditions, "Ready")
+        is_ready = condition.status if condition is not None else "Unknown"
+        for word in STATUSES:
+            ready.add_metric((meta.name, meta.namespace, word, *issuer), float(word == is_ready))
+        moments = {
+            "expiration": status.not_after,
+            "not_after": status.not_after,
+            "not_before": status.not_before,
+            "renewal": status.renewal_time,
+        }
+        for field, moment in moments.items():
+            times[field].add_metric((meta.name, meta.namespace, *issuer), moment.timestamp() if moment else 0.0)
+    yield ready
+    yield from times.values()
+
+
+def _readiness(name: str, labels: tuple[str, ...], issuers: Iterable[Issuer | ClusterIssuer]) -> Metric:
+    family = GaugeMetricFamily(name, "Whether an issuer is ready.", labels=(*labels, "condition"))
+    for issuer in issuers:
+        condition = find_condition(issuer.status.conditions, "Ready")
+        is_ready = condition.status if condition is not None else "Unknown"
+        own = (issuer.metadata.name, issuer.metadata.namespace)[: len(labels)]
+        for word in STATUSES:
+            family.add_metric((*own, word), float(word == is_ready))
+    return family
+
+
+class _Engine(Collector):
+    def __init__(self, queue: WorkQueue, workers: Workers) -> None:
+        self._queue = queue
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        depth = self._queue.depth()
+        keys = GaugeMetricFamily("certshim_queue_keys", "Keys in the work queue.", labels=("state",))
+        keys.add_metric(("ready",), float(sum(depth.ready)))
+        keys.add_metric(("delayed",), float(depth.delayed))
+        keys.add_metric(("running",), float(depth.running))
+        keys.add_metric(("failing",), float(depth.failing))
+        yield keys
+        oldest = GaugeMetricFamily("certshim_queue_oldest_seconds", "How long the oldest ready key has waited.")
+        oldest.add_metric((), depth.oldest)
+        yield oldest
+        calls = CounterMetricFamily(
+            "certmanager_controller_sync_call_count", "Turns taken, by controller.", labels=("controller",)
+        )
+        errors = CounterMetricFamily(
+            "certmanager_controller_sync_error_count", "Turns that ended in a failure.", labels=("controller",)
+        )
+        turns = self._workers.figures().turns
+        for controller in sorted({controller for controller, _ in turns}):
+            counts = {ending: count for (name, ending), count in turns.items() if name == controller}
+            calls.add_metric((controller,), float(sum(counts.values())))
+            errors.add_metric((controller,), float(sum(counts.get(ending, 0) for ending in FAILED)))
+        yield calls
+        yield errors
