@@ -7,7 +7,7 @@ import sys
 import time
 
 from tests.cluster import Cluster, PartFailed
-from tests.cluster.build import BuildFailed
+from tests.cluster.programs import BuildFailed
 from tests.cluster.toolchain import NoToolchain
 
 

@@ -1,8 +1,8 @@
 """The kit put together: everything started in parallel where nothing depends, stopped whatever happens.
 
     etcd ── kube-apiserver ─┬─ kube-controller-manager
-                            └─ router ── (Caddy)
-    Caddy
+                            └─ router
+    Caddy at the edge, Caddy that routes
     challtestsrv ── Pebble
 
 All on free loopback ports, with everything it writes in one private directory that goes away with it.
@@ -27,13 +27,13 @@ from typing import Protocol, Self
 from tests.cluster.access import API
 from tests.cluster.apiserver import APIServer
 from tests.cluster.audit import BEGINNING, AuditEvent, AuditLog, Mark
-from tests.cluster.build import ensure_built
 from tests.cluster.ca import Pebble, PebbleSettings
 from tests.cluster.controllers import ControllerManager
 from tests.cluster.etcd import Etcd
 from tests.cluster.names import Names
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
+from tests.cluster.programs import ensure_built
 from tests.cluster.proxy import INGRESS_CLASS, Caddy, Router
 
 _KUBECTL_TIMEOUT = 60.0
@@ -57,12 +57,10 @@ class Cluster:
     def __init__(self, *, pebble: PebbleSettings | None = None) -> None:
         programs = ensure_built()
         self.directory = Path(tempfile.mkdtemp(prefix="certshim-kit-"))
-        logs = self.directory / "logs"
-        logs.mkdir()
         self.ports = Ports()
         self._kubectl = programs.controlplane / "kubectl"
         self._pebble_program = programs.pebble / "pebble"
-        self._launcher = Launcher(logs)
+        self._launcher = Launcher(self.directory)
         self._running: dict[str, Process] = {}
         self.timings: dict[str, float] = {}  # seconds that the last start of each part took
         directory, ports, launcher, plane = self.directory, self.ports, self._launcher, programs.controlplane
@@ -72,8 +70,9 @@ class Cluster:
             plane / "kube-controller-manager", directory, ports, launcher, self.apiserver
         )
         self.names = Names(programs.pebble / "pebble-challtestsrv", ports, launcher)
-        self.caddy = Caddy(directory, ports, launcher)
-        self._router = Router(launcher, self.apiserver, self.caddy)
+        self.caddy = Caddy("caddy", directory, ports, launcher)
+        self._inner_caddy = Caddy("caddy-routes", directory, ports, launcher)
+        self._router = Router(ports, launcher, self.apiserver, self.caddy, self._inner_caddy)
         self.ca = self._new_pebble("pebble", pebble or PebbleSettings())
         self._audit = AuditLog(self.apiserver.audit_log)
 
@@ -115,12 +114,13 @@ class Cluster:
         self.stop()
 
     def _start_all(self, pool: ThreadPoolExecutor) -> None:
-        caddy = pool.submit(self._start, "caddy", self.caddy)
+        caddys = [pool.submit(self._start, caddy.name, caddy) for caddy in (self.caddy, self._inner_caddy)]
         others = [pool.submit(self._start_ca)]
         self._start("etcd", self.etcd)
         self._start("kube-apiserver", self.apiserver)
         others.append(pool.submit(self._start, "kube-controller-manager", self._controllers))
-        caddy.result()
+        for caddy in caddys:
+            caddy.result()
         self._start("router", self._router)
         for other in others:
             other.result()

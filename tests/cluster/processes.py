@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 _LAUNCH = Path(__file__).with_name("launch.py")
+KIT_VARIABLE = "CERTSHIM_KIT"  # in the environment of every process of a kit: the kit's directory
 _POLL = 0.03  # seconds between two looks at readiness: short against the 0.3 s of the fastest part
 
 
@@ -88,8 +89,10 @@ class Process:
 class Launcher:
     """Starts processes from one thread that outlives them; see the module's text for why."""
 
-    def __init__(self, logs: Path) -> None:
-        self._logs = logs
+    def __init__(self, directory: Path) -> None:
+        self._logs = directory / "logs"
+        self._logs.mkdir()
+        self._mark = {KIT_VARIABLE: str(directory)}
         self._wanted: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -103,7 +106,7 @@ class Launcher:
 
         def start() -> None:
             try:
-                future.set_result(_popen(argv, log, {**os.environ, **(env or {})}))
+                future.set_result(_popen(argv, log, {**os.environ, **(env or {}), **self._mark}))
             except OSError as error:
                 future.set_exception(error)
 

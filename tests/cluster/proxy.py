@@ -1,4 +1,7 @@
-"""The way in from outside: Caddy as the data plane, and the kit's router (`router/`) as what drives it."""
+"""The way in from outside: two Caddys as the data plane, and the kit's router (`router/`) as what drives them.
+
+The one at the edge is never reloaded, the one behind it whenever a route changes; `router/edge.py` says why.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from tests.cluster.apiserver import ROUTER_USER, APIServer
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, PartFailed, Process
 from tests.cluster.router import CONTROLLER_NAME
+from tests.cluster.router.config import JSON
+from tests.cluster.router.edge import edge_config
 
 INGRESS_CLASS = "nginx"
 
@@ -53,22 +58,33 @@ _OBJECTS: dict[str, dict[str, object]] = {
 
 
 class Caddy:
-    """The proxy: plain HTTP on one port, HTTPS on another, both once the router has told it what to serve."""
+    """One Caddy with a configuration to start with."""
 
-    def __init__(self, directory: Path, ports: Ports, launcher: Launcher) -> None:
+    def __init__(self, name: str, directory: Path, ports: Ports, launcher: Launcher) -> None:
+        self.name = name
         self.admin = f"127.0.0.1:{ports.free()}"
-        self.http_port = ports.free()
-        self.https_port = ports.free()
+        self.ports = (ports.free(), ports.free())  # plain HTTP, HTTPS
+        self.config: JSON = {"admin": {"listen": self.admin, "config": {"persist": False}}}
         self._launcher = launcher
-        self._directory = directory / "caddy"
+        self._directory = directory / name
         self._directory.mkdir()
 
+    @property
+    def http_port(self) -> int:
+        """Where it listens for plain HTTP."""
+        return self.ports[0]
+
+    @property
+    def https_port(self) -> int:
+        """Where it listens for HTTPS."""
+        return self.ports[1]
+
     def start(self) -> Process:
-        """Start it with nothing to serve, and wait for its admin API."""
+        """Start it, and wait for its admin API."""
         config = self._directory / "start.json"
-        config.write_text(json.dumps({"admin": {"listen": self.admin, "config": {"persist": False}}}))
+        config.write_text(json.dumps(self.config))
         home = {name: str(self._directory) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-        process = self._launcher.start("caddy", [_caddy(), "run", "--config", config], env=home)
+        process = self._launcher.start(self.name, [_caddy(), "run", "--config", config], env=home)
         process.wait_until(lambda: requests.get(f"http://{self.admin}/config/", timeout=_TIMEOUT).ok)
         return process
 
@@ -76,10 +92,18 @@ class Caddy:
 class Router:
     """The router's process, with its own user and role."""
 
-    def __init__(self, launcher: Launcher, apiserver: APIServer, caddy: Caddy) -> None:
+    def __init__(self, ports: Ports, launcher: Launcher, apiserver: APIServer, edge: Caddy, inner: Caddy) -> None:
         self._launcher = launcher
         self._apiserver = apiserver
-        self._caddy = caddy
+        self._edge = edge
+        self._inner = inner
+        self._certificates_port = ports.free()
+        edge.config = edge_config(
+            admin=edge.admin,
+            ports=edge.ports,
+            inner_ports=inner.ports,
+            certificates_url=f"http://127.0.0.1:{self._certificates_port}/",
+        )
         self._user = apiserver.users.by_certificate(ROUTER_USER)
 
     def start(self) -> Process:
@@ -94,9 +118,11 @@ class Router:
             f"--ca={self._apiserver.users.ca_file}",
             f"--certificate={self._user.certificate}",
             f"--key={self._user.key}",
-            f"--admin={self._caddy.admin}",
-            f"--http-port={self._caddy.http_port}",
-            f"--https-port={self._caddy.https_port}",
+            f"--admin={self._inner.admin}",
+            f"--plain-port={self._inner.http_port}",
+            f"--secure-port={self._inner.https_port}",
+            f"--public-https-port={self._edge.https_port}",
+            f"--certificates-port={self._certificates_port}",
         ]
         path = os.pathsep.join(filter(None, (str(_REPOSITORY), os.environ.get("PYTHONPATH"))))
         process = self._launcher.start("router", argv, env={"PYTHONPATH": path})
@@ -104,7 +130,7 @@ class Router:
         return process
 
     def _is_ready(self) -> bool:
-        url = f"http://127.0.0.1:{self._caddy.http_port}/"
+        url = f"http://127.0.0.1:{self._edge.http_port}/"
         return requests.get(url, timeout=_TIMEOUT).status_code == HTTPStatus.NOT_FOUND
 
 

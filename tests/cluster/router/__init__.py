@@ -4,7 +4,8 @@ It stands in for ingress-nginx and knows nothing of the product under test: it s
 Service, EndpointSlice and Secret, as a user of its own.  `config.py` turns those into a configuration of Caddy, purely;
 `watch.py` keeps them current; `__main__.py` loads the configuration whenever it really changed.
 
-    objects ──watch──> World ──caddy_config──> JSON ──POST /load──> Caddy (atomic)
+    objects ──watch──> World ──caddy_config──> JSON ──POST /load──> Caddy that routes
+                         └───certificates_by_host──> at each handshake ──> Caddy at the edge (see `edge.py`)
 
 It writes no status, and proxies plain HTTP only.
 """

@@ -10,9 +10,12 @@ from pathlib import Path
 import requests
 
 from tests.cluster.access import API, User
-from tests.cluster.pki import CA
+from tests.cluster.pki import CA, Pair
+from tests.cluster.router.certificate_server import CertificateServer
+from tests.cluster.router.certificates import certificates_by_host, choose
 from tests.cluster.router.config import JSON, Listen, caddy_config
-from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, Secret, Service, World
+from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, Secret, Service, World, by_age
+from tests.cluster.router.routes import ours
 from tests.cluster.router.watch import Watch
 
 _COALESCE = 0.05  # seconds between two loads: the first change of a burst goes at once, the rest together
@@ -29,6 +32,7 @@ class Router:
         self._listen = listen
         self._changed = threading.Event()
         self._fake = CA("Kit router").server("Kubernetes Ingress Controller Fake Certificate")
+        self._certificates: dict[str, Pair | None] = {}
 
         def api() -> API:
             return API(server, ca, user)  # one each: a watch occupies its connection
@@ -39,6 +43,10 @@ class Router:
         self._services = Watch(api(), "/api/v1/services", Service, tell)
         self._slices = Watch(api(), f"{_DISCOVERY}/endpointslices", EndpointSlice, tell)
         self._secrets = Watch(api(), "/api/v1/secrets", Secret, tell)
+
+    def certificate(self, server_name: str) -> Pair:
+        """Return the certificate for a handshake."""
+        return choose(server_name, self._certificates, self._fake)
 
     def run(self) -> None:
         """Watch, and load what changed, for ever."""
@@ -55,7 +63,9 @@ class Router:
 
     def _load(self, loaded: JSON) -> JSON:
         """Give Caddy the configuration of now when it is another than `loaded`; return what it has."""
-        wanted = caddy_config(self._world(), self._listen, self._fake)
+        world = self._world()
+        self._certificates = certificates_by_host(by_age(ours(world)), world)
+        wanted = caddy_config(world, self._listen)
         if wanted == loaded:
             return loaded
         try:
@@ -85,11 +95,15 @@ def main() -> None:
         parser.add_argument(name, required=True)
     for name in ("--ca", "--certificate", "--key"):
         parser.add_argument(name, required=True, type=Path)
-    for name in ("--http-port", "--https-port"):
+    for name in ("--plain-port", "--secure-port", "--public-https-port", "--certificates-port"):
         parser.add_argument(name, required=True, type=int)
     given = parser.parse_args()
     user = User(kubeconfig=Path(), certificate=given.certificate, key=given.key)
-    Router(given.server, given.ca, user, Listen(given.admin, given.http_port, given.https_port)).run()
+    listen = Listen(given.admin, given.plain_port, given.secure_port, given.public_https_port)
+    router = Router(given.server, given.ca, user, listen)
+    server = CertificateServer(given.certificates_port, router.certificate)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    router.run()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +18,13 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.cluster.pki import Pair
 from tests.cluster.router.objects import Ingress, Secret, World
+
+
+def choose(name: str, certificates: Mapping[str, Pair | None], fake: Pair) -> Pair:
+    """Return the certificate for a server name: the name's own, else its wildcard's, else the fake one."""
+    _, _, parent = name.lower().partition(".")
+    wanted = name.lower() if name.lower() in certificates else f"*.{parent}"
+    return certificates.get(wanted) or fake
 
 
 def certificates_by_host(ingresses: Iterable[Ingress], world: World) -> dict[str, Pair | None]:
@@ -41,11 +47,6 @@ def pair_of(secret: Secret | None) -> Pair | None:
     except (KeyError, binascii.Error):
         return None
     return Pair(certificate, key) if _belong_together(certificate, key) else None
-
-
-def tag(pair: Pair) -> str:
-    """Return the name by which a policy selects the certificate."""
-    return hashlib.sha256(pair.certificate + pair.key).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=4096)  # asked for every Secret at every change, and parsing costs 0.2 ms

@@ -1,13 +1,14 @@
-"""The whole configuration of Caddy for a world: a pure function, so that its cases are a table."""
+"""The configuration of the Caddy that routes, for a world: a pure function, so that its cases are a table.
+
+It serves plain HTTP on two ports: one for what came to the edge in plain, one for what came by TLS.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.cluster.pki import Pair
 from tests.cluster.router.backends import Backends
-from tests.cluster.router.certificates import certificates_by_host, tag
 from tests.cluster.router.objects import World, by_age
 from tests.cluster.router.routes import Route, ours, routes_by_host
 
@@ -18,39 +19,23 @@ _NOT_FOUND: JSON = {"handle": [{"handler": "static_response", "status_code": 404
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where Caddy listens, all on loopback."""
+    """The ports, all on loopback."""
 
-    admin: str  # host:port
-    http_port: int
-    https_port: int
+    admin: str  # host:port of Caddy's admin API
+    plain_port: int  # for requests that came in plain
+    secure_port: int  # for requests that came by TLS
+    public_https_port: int  # where redirects lead
 
 
-def caddy_config(world: World, listen: Listen, fake: Pair) -> JSON:
+def caddy_config(world: World, listen: Listen) -> JSON:
     """Return Caddy's JSON configuration; equal worlds give equal configurations, whatever their order."""
-    ingresses = by_age(ours(world))
-    routes, backends = routes_by_host(ingresses), Backends(world)
-    certificates = certificates_by_host(ingresses, world)
-    https = _server(listen.https_port, _host_routes(routes, backends, https_port=None))
-    http = _server(listen.http_port, _host_routes(routes, backends, https_port=listen.https_port))
-    pairs = {tag(pair): pair for pair in (fake, *filter(None, certificates.values()))}
+    routes, backends = routes_by_host(by_age(ours(world))), Backends(world)
+    secure = _server(listen.secure_port, _host_routes(routes, backends, https_port=None))
+    plain = _server(listen.plain_port, _host_routes(routes, backends, https_port=listen.public_https_port))
     return {
         "admin": {"listen": listen.admin, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "WARN"}}},
-        "apps": {
-            "http": {
-                "grace_period": "1s",  # for connections of the configuration before
-                "servers": {"http": http, "https": {**https, "tls_connection_policies": _policies(certificates, fake)}},
-            },
-            "tls": {
-                "disable_ocsp_stapling": True,
-                "certificates": {
-                    "load_pem": [
-                        {"certificate": pair.certificate.decode(), "key": pair.key.decode(), "tags": [name]}
-                        for name, pair in sorted(pairs.items())
-                    ]
-                },
-            },
-        },
+        "apps": {"http": {"grace_period": "1s", "servers": {"plain": plain, "secure": secure}}},
     }
 
 
@@ -58,7 +43,6 @@ def _server(port: int, routes: Iterable[JSON]) -> JSON:
     return {
         "listen": [f"127.0.0.1:{port}"],
         "automatic_https": {"disable": True},
-        "protocols": ["h1", "h2"],
         "routes": [*routes, _NOT_FOUND],
     }
 
@@ -89,13 +73,3 @@ def _handler(addresses: list[str], https_port: int | None) -> JSON:
     if not addresses:
         return {"handler": "static_response", "status_code": 503, "body": "no endpoints\n"}
     return {"handler": "reverse_proxy", "upstreams": [{"dial": address} for address in addresses]}
-
-
-def _policies(certificates: Mapping[str, Pair | None], fake: Pair) -> list[JSON]:
-    """Return Caddy's connection policies: by name, exact names before wildcards, and the fake for all others."""
-    hosts = sorted(certificates, key=lambda host: (host.startswith("*."), host))
-    named: list[JSON] = [
-        {"match": {"sni": [host]}, "certificate_selection": {"any_tag": [tag(certificates[host] or fake)]}}
-        for host in hosts
-    ]
-    return [*named, {"certificate_selection": {"any_tag": [tag(fake)]}}]

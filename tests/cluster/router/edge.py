@@ -1,0 +1,42 @@
+"""The configuration of the Caddy at the edge, which is loaded once and stays.
+
+When Caddy loads a configuration, its old server closes connections that it has accepted and whose request it has not
+read yet: about one request in a thousand is lost while routes change often, and a lost HTTP-01 validation is a
+failed order.  So the Caddy that listens to the outside is never reloaded.  It passes everything on to
+the one that routes, and asks it again when a connection breaks; certificates it gets at each handshake from the router
+(`certificate_server.py`), so a new one is served without a reload too.
+"""
+
+from __future__ import annotations
+
+from tests.cluster.router.config import JSON
+
+
+def edge_config(*, admin: str, ports: tuple[int, int], inner_ports: tuple[int, int], certificates_url: str) -> JSON:
+    """Return the JSON configuration; both pairs of ports are plain HTTP and HTTPS."""
+    https = {**_server(ports[1], inner_ports[1]), "tls_connection_policies": [{}]}
+    return {
+        "admin": {"listen": admin, "config": {"persist": False}},
+        "logging": {"logs": {"default": {"level": "WARN"}}},
+        "apps": {
+            "http": {"servers": {"http": _server(ports[0], inner_ports[0]), "https": https}},
+            "tls": {"automation": {"policies": [{"get_certificate": [{"via": "http", "url": certificates_url}]}]}},
+        },
+    }
+
+
+def _server(port: int, inner_port: int) -> JSON:
+    proxy: JSON = {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": f"127.0.0.1:{inner_port}"}],
+        # A broken connection is tried again for GET requests, a refused one for all.
+        "load_balancing": {"try_duration": "3s", "try_interval": "5ms"},
+        # The inner Caddy closes idle connections at each load: a new one costs 0.1 ms on loopback.
+        "transport": {"protocol": "http", "keep_alive": {"enabled": False}},
+    }
+    return {
+        "listen": [f"127.0.0.1:{port}"],
+        "automatic_https": {"disable": True},
+        "protocols": ["h1", "h2"],
+        "routes": [{"handle": [proxy]}],
+    }
