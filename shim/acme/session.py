@@ -20,7 +20,7 @@ from shim.acme.retry_after import retry_after
 from shim.acme.signing import AccountKey
 from shim.acme.transport import MAX_JSON, Answer, Transport, address
 
-NONCE_ATTEMPTS: Final = 10  # a server that rejects every second nonce makes us fail once in a thousand times
+NONCE_ATTEMPTS: Final = 20  # a server that rejects every second nonce makes us fail once in a million times
 POST_AS_GET: Final = b""  # RFC 8555 §6.3: the empty string, not an empty object
 
 Refused = Callable[[str, Refusal], Failure]

@@ -185,7 +185,7 @@ def test_rejecting_forever_is_transient(gateway: Gateway, ca: FakeCA) -> None:
     """There is an end to it."""
     ca.script("/new-order", *[problem("badNonce", 400)] * 50)
 
-    with pytest.raises(Transient, match="rejected 10 nonces in a row"):
+    with pytest.raises(Transient, match="rejected 20 nonces in a row"):
         gateway.new_order(["a.example"])
 
 
