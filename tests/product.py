@@ -16,7 +16,7 @@ from typing import Any, Final
 import requests
 import yaml
 
-from tests.cluster import Cluster, Process
+from tests.cluster import Cluster, Pebble, Process
 
 MANIFESTS: Final = Path(__file__).parent.parent / "manifests"
 NAMESPACE: Final = "cert-manager"
@@ -71,21 +71,23 @@ class Product:
         texts = [path.read_text() for path in sorted((MANIFESTS / "install").glob("[0-9]*.yaml"))]
         return [obj for text in texts for obj in yaml.safe_load_all(text) if obj]
 
-    def issuer(self, name: str, namespace: str, *, email: str = "admin@example.test") -> dict[str, Any]:
-        """Return an ACME Issuer for the kit's Pebble with one HTTP-01 solver."""
+    def issuer(
+        self, name: str, namespace: str, *, ca: Pebble | None = None, email: str = "admin@example.test"
+    ) -> dict[str, Any]:
+        """Return an ACME Issuer for the kit's Pebble (or another) with one HTTP-01 solver."""
         return {
             "apiVersion": "cert-manager.io/v1",
             "kind": "Issuer",
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {"acme": self.acme(name, email=email)},
+            "spec": {"acme": self.acme(name, ca or self.cluster.ca, email=email)},
         }
 
-    def acme(self, name: str, *, email: str = "admin@example.test") -> dict[str, Any]:
-        """Return the `spec.acme` of an issuer for the kit's Pebble."""
+    def acme(self, name: str, ca: Pebble, *, email: str = "admin@example.test") -> dict[str, Any]:
+        """Return the `spec.acme` of an issuer for a Pebble."""
         return {
-            "server": self.cluster.ca.directory_url,
+            "server": ca.directory_url,
             "email": email,
-            "caBundle": base64.b64encode(self.cluster.ca.root_file.read_bytes()).decode(),
+            "caBundle": base64.b64encode(ca.root_file.read_bytes()).decode(),
             "privateKeySecretRef": {"name": f"{name}-account"},
             "solvers": [{"http01": {"ingress": {"ingressClassName": self.cluster.ingress_class}}}],
         }
