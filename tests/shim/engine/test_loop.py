@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 import structlog
 
-from certs.outcomes import Failure, Permanent, RateLimited, Transient, Wait, WaitingForUser
+from certs.outcomes import DONE, Failure, Outcome, Permanent, RateLimited, Transient, Wait, WaitingForUser
 from shim.engine.figures import Ending
 from shim.engine.loop import MOST_STEPS, NO_RACE, Loop, Stage
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
 from shim.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, KubeError, NotFound, Unavailable
 from tests.shim.engine.clock import NOON, Clock
-from tests.shim.engine.counter import Count, Counter
+from tests.shim.engine.counter import Count, Counted, Counter
 
 KEY = Key("counter", "shop", "a")
 
@@ -254,6 +254,23 @@ def test_the_same_step_on_the_same_state_backs_off(bench: Bench) -> None:
     assert bench.next_turn_after() == 0.75
     bench.turn()
     assert bench.next_turn_after() == 1.5
+
+
+def test_the_same_step_on_a_new_state_is_progress(bench: Bench) -> None:
+    """A step that is taken several times, and each time moves the object, is no circle."""
+
+    class Steady(Counter):
+        def decide(self, observed: tuple[str, Counted], now: datetime) -> Count | Outcome:
+            return Count(0) if observed[1].at < self.goal else DONE
+
+    def act(objects: dict[str, int], name: str, step: Count) -> None:
+        objects[name] += 1
+
+    steady = Steady({"a": 0}, acts=act)
+    bench.loop = Loop(steady, bench.queue, now=bench.clock.now)
+
+    assert bench.turn() is Ending.DONE
+    assert steady.objects == {"a": 3}
 
 
 def test_a_turn_that_does_not_end_makes_room(bench: Bench) -> None:

@@ -131,11 +131,14 @@ def test_a_turn_wakes_other_keys(queue: WorkQueue) -> None:
     assert taken(queue) == [B, A]
 
 
-def test_the_better_lane_of_two_holds(queue: WorkQueue, clock: Clock) -> None:
-    """A delayed renewal that is asked for as fresh goes before polls, even when the delay runs out by itself."""
+@pytest.mark.parametrize(
+    "lanes", [(Lane.ROUTINE, Lane.FRESH), (Lane.FRESH, Lane.ROUTINE)], ids=["then-better", "then-worse"]
+)
+def test_the_better_lane_of_two_holds(queue: WorkQueue, clock: Clock, lanes: tuple[Lane, Lane]) -> None:
+    """Whichever was asked first, a renewal that somebody looks at goes before polls."""
     queue.add(B, Lane.POLL, after=5)
-    queue.add(A, Lane.ROUTINE, after=5)
-    queue.add(A, Lane.FRESH, after=60)
+    for lane in lanes:
+        queue.add(A, lane, after=5)
     clock.advance(5)
 
     assert taken(queue) == [A, B]
@@ -231,3 +234,13 @@ def test_overtaken_delays_take_no_memory(queue: WorkQueue) -> None:
         taken(queue)
 
     assert len(queue._heap) <= 66
+
+
+def test_delays_that_are_all_overtaken_take_no_memory(queue: WorkQueue) -> None:
+    """A change of everything that waits, a restart of an issuer say, leaves no heap of former delays."""
+    for number in range(1000):
+        queue.add(Key("certificate", "shop", str(number)), after=3600)
+    for number in range(1000):
+        queue.add(Key("certificate", "shop", str(number)))
+
+    assert len(queue._heap) <= 64
