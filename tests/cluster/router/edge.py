@@ -1,7 +1,7 @@
 """The configuration of the Caddy at the edge, which is loaded once and stays.
 
 When Caddy loads a configuration, its old server closes connections that it has accepted and whose request it has not
-read yet: about one request in a thousand is lost while routes change often, and a lost HTTP-01 validation is a
+read yet (measured: 31 of 6554 requests lost in 200 loads; through the edge none), and a lost HTTP-01 validation is a
 failed order.  So the Caddy that listens to the outside is never reloaded.  It passes everything on to
 the one that routes, and asks it again when a connection breaks; certificates it gets at each handshake from the router
 (`certificate_server.py`), so a new one is served without a reload too.
@@ -14,7 +14,7 @@ from tests.cluster.router.config import JSON
 
 def edge_config(*, admin: str, ports: tuple[int, int], inner_ports: tuple[int, int], certificates_url: str) -> JSON:
     """Return the JSON configuration; both pairs of ports are plain HTTP and HTTPS."""
-    https = {**_server(ports[1], inner_ports[1]), "tls_connection_policies": [{}]}
+    https = {**_server(ports[1], inner_ports[1]), "protocols": ["h1", "h2"], "tls_connection_policies": [{}]}
     return {
         "admin": {"listen": admin, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "WARN"}}},
@@ -37,6 +37,6 @@ def _server(port: int, inner_port: int) -> JSON:
     return {
         "listen": [f"127.0.0.1:{port}"],
         "automatic_https": {"disable": True},
-        "protocols": ["h1", "h2"],
+        "protocols": ["h1"],
         "routes": [{"handle": [proxy]}],
     }
