@@ -27,17 +27,17 @@ MUTATING = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
 @pytest.fixture(scope="module")
 def installed(cluster: Cluster) -> Cluster:
     """Return a cluster with all but the webhook configurations."""
-    cluster.kubectl("apply", "-f", str(MANIFESTS / "crds"))
+    cluster.kubectl("apply", "--server-side", "-f", str(MANIFESTS / "crds"))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MANIFESTS / "crds"))
     for path in sorted((MANIFESTS / "install").glob("[012]*.yaml")):
-        cluster.kubectl("apply", "--validate=strict", "-f", str(path))
+        cluster.kubectl("apply", "--server-side", "--validate=strict", "-f", str(path))
     return cluster
 
 
 @pytest.mark.parametrize("path", sorted((MANIFESTS / "install").glob("*.yaml")), ids=lambda path: path.stem)
 def test_manifest_is_accepted(installed: Cluster, path: Path) -> None:
     """Server-side dry run, unknown fields being errors; CEL expressions are compiled in it."""
-    output = installed.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(path))
+    output = installed.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(path))
 
     assert output.count("(server dry run)") == len(list(documents(path)))
 
@@ -150,7 +150,10 @@ def test_rights_in_any_namespace(
 @pytest.mark.parametrize(
     ("user", "verb", "what", "namespace", "name", "expected"),
     [
-        (SHIM, "update", "leases.coordination.k8s.io", "cert-manager", "any", True),
+        (SHIM, "patch", "leases.coordination.k8s.io", "cert-manager", "cert-manager-controller", True),
+        (SHIM, "patch", "leases.coordination.k8s.io", "kube-system", "cert-manager-controller", True),
+        (SHIM, "patch", "leases.coordination.k8s.io", "kube-system", "kube-scheduler", False),
+        (SHIM, "create", "leases.coordination.k8s.io", "cert-manager", "", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "issuers.cert-manager.io/*", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "clusterissuers.cert-manager.io/*", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "foreign.example.com/*", False),

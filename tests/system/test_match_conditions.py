@@ -81,7 +81,9 @@ class Ingresses:
 @pytest.fixture(scope="module")
 def ingresses(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingresses]:
     """A namespace in which the recorder is asked what the webhook would be asked."""
-    cluster.kubectl("apply", "-f", str(INSTALL / "00-namespace.yaml"), "-f", str(INSTALL / "10-rbac-shim.yaml"))
+    cluster.kubectl(
+        "apply", "--server-side", "-f", str(INSTALL / "00-namespace.yaml"), "-f", str(INSTALL / "10-rbac-shim.yaml")
+    )
     namespace = f"asked-{uuid.uuid4().hex[:8]}"
     labels = {"cert-manager.io/disable-validation": "true"}  # for the real webhook, should it be installed
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
