@@ -234,7 +234,7 @@ def incomplete_entries(entries: tuple[IngressTLS, ...]) -> list[Problem]:
 
 
 def bad_hosts(entry: int, hosts: tuple[str, ...]) -> list[Problem]:
-    """Return a problem for each host of that entry of `spec.tls` that is neither a DNS name, a wildcard, nor an IP address."""
+    """Return a problem for each host of that entry of `spec.tls` that is no DNS name, wildcard or IP address."""
     found = []
     for i, host in enumerate(hosts):
         detail = host_problem(host)

@@ -1,0 +1,141 @@
+"""A review as bytes to a verdict as bytes: the hot path, called by the Flask route and by the ASGI adapter alike.
+
+What is no AdmissionReview is a bad request of HTTP (415, 413, 400) and has no verdict; everything
+else is answered with 200 and a verdict inside, as the API wants it.  Typed decoding skips what no
+rule reads (`managedFields` above all); a review of 2 to 9 KB costs 10 to 30 µs.
+Nothing here blocks, and nothing raises.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import msgspec
+
+from certs.api.admission import AdmissionReply, AdmissionRequest, AdmissionResponse, AdmissionReview, Status
+from certs.judge import Judge, Verdict
+
+MAX_BODY: Final = 3 * 1024 * 1024  # the API server's own limit for a request body
+MUTATE: Final = "/mutate"
+VALIDATE: Final = "/validate"
+PATHS: Final = (MUTATE, VALIDATE)
+JSON: Final = "application/json"
+PROBED: Final = "configmaps"  # what `webhook.readiness` has the API server ask us about
+
+_DECODER: Final = msgspec.json.Decoder(AdmissionReview)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Reply(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    close: bool = False
+
+
+class Count(NamedTuple):
+    """What a verdict is counted under."""
+
+    path: str
+    kind: str
+    operation: str
+    code: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often what was decided; read by the metrics, written only on the event loop."""
+
+    verdicts: Counter[Count] = field(default_factory=Counter)
+    malformed: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def reviews(self) -> int:
+        """How many reviews were answered so far."""
+        return self.verdicts.total()
+
+
+class Reviewer:
+    """Answers reviews; what it counts is its only state."""
+
+    def __init__(self, judge: Judge, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
+        self._verdicts: Mapping[str, Callable[[AdmissionRequest], Verdict]] = {
+            MUTATE: judge.mutate,
+            VALIDATE: judge.validate,
+        }
+
+    def answer(self, path: str, content_type: str, body: bytes) -> Reply:
+        """Return the answer to a POST; `path` is one of `PATHS`."""
+        if content_type.partition(";")[0].strip().lower() != JSON:
+            return self.refuse(415, f"send {JSON}, not {content_type[:80]!r}")
+        if len(body) > MAX_BODY:
+            return self.refuse(413, f"a review has at most {MAX_BODY} bytes")
+        try:
+            review = _DECODER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self.refuse(400, f"this is no AdmissionReview: {error}")
+        if review.kind != "AdmissionReview" or review.api_version != "admission.k8s.io/v1":
+            given = f"{review.api_version}/{review.kind}"[:120]
+            return self.refuse(400, f"send admission.k8s.io/v1 AdmissionReview, not {given}")
+        request = review.request
+        verdict = self._verdicts[path](request)
+        self.tally.verdicts[Count(path, _label(request), request.operation, verdict.code)] += 1
+        # A readiness probe that reached the wrong replica must not find the same connection again.
+        return Reply(200, encoded(request.uid, verdict), close=request.resource.resource == PROBED)
+
+    def refuse(self, status: int, message: str) -> Reply:
+        """Return the answer to what is no review, and count it."""
+        self.tally.malformed[status] += 1
+        return refusal(status, message)
+
+
+def refusal(status: int, message: str) -> Reply:
+    """Return a Status as the API server answers its own bad requests."""
+    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status, "message": message}
+    return Reply(status, _ENCODER.encode(body))
+
+
+_KINDS: Final = frozenset(
+    (
+        "certificates",
+        "certificaterequests",
+        "issuers",
+        "clusterissuers",
+        "orders",
+        "challenges",
+        "ingresses",
+    )
+)
+
+
+def _label(request: AdmissionRequest) -> str:
+    """Return the resource for the metrics: one of ours, so that nobody can fill them with made-up ones."""
+    resource = request.resource.resource
+    return resource if resource in _KINDS else "other"
+
+
+def encoded(uid: str, verdict: Verdict) -> bytes:
+    """Return the AdmissionReview that carries the verdict."""
+    status: Status | msgspec.UnsetType = msgspec.UNSET
+    if not verdict.allowed:
+        status = Status(code=verdict.code, message=verdict.message, reason=verdict.reason)
+    operations = verdict.operations
+    return _ENCODER.encode(
+        AdmissionReply(
+            AdmissionResponse(
+                uid=uid,
+                allowed=verdict.allowed,
+                status=status,
+                patch=_ENCODER.encode(operations) if operations else msgspec.UNSET,
+                patch_type="JSONPatch" if operations else msgspec.UNSET,
+                audit_annotations=dict(verdict.audit) if verdict.audit else msgspec.UNSET,
+                warnings=verdict.warnings or msgspec.UNSET,
+            )
+        )
+    )
