@@ -7,6 +7,7 @@ go one after the other, and after a refusal nobody asks before the moment that t
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,11 +64,12 @@ class Accounts:
 
         `account_uri` is what the issuer's status holds; an empty one leaves what the gateway knows.
         """
-        key = AccountKey(key_pem)
         trust = Trust(ca_bundle, skip_tls_verify)
-        place = (server, key.hash, trust.fingerprint)
+        place = (server, hashlib.sha256(key_pem).hexdigest(), trust.fingerprint)
         with self._lock:
-            gateway = self._gateways.get(place) or Gateway(server, key, self._transport(trust))
+            gateway = self._gateways.get(place)
+            if gateway is None:
+                gateway = Gateway(server, AccountKey(key_pem), self._transport(trust))
             _keep(self._gateways, place, gateway)
         if account_uri:
             gateway.use_account(account_uri)

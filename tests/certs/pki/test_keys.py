@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -130,3 +131,26 @@ def test_a_size_that_does_not_exist_is_refused(algorithm: KeyAlgorithm, size: in
     """Instead of a weak key or an endless computation there is a sentence."""
     with pytest.raises(Permanent, match=f"has no size {size}"):
         generate_key(algorithm, size)
+
+
+@pytest.mark.parametrize("field", ["d", "dmp1", "dmq1", "iqmp"])
+def test_an_rsa_key_of_numbers_that_do_not_belong_together_is_refused(keys: dict[str, Key], field: str) -> None:
+    """It would sign wrongly, or give its factors away by doing so."""
+    key = keys["rsa-2048"]
+    assert isinstance(key, rsa.RSAPrivateKey)
+    right = key.private_numbers()
+    numbers = {name: getattr(right, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    wrong = rsa.RSAPrivateNumbers(**{**numbers, field: numbers[field] + 2}, public_numbers=right.public_numbers)
+
+    with pytest.raises(InvalidKey, match=r"do not belong together|neither PKCS#1"):
+        decode_key(encode_key(wrong.private_key(unsafe_skip_rsa_key_validation=True)))
+
+
+def test_looking_at_an_rsa_key_is_cheap(keys: dict[str, Key]) -> None:
+    """Every turn of a Certificate looks at its Secret; proving primes would cost 40 ms each time."""
+    pem = encode_key(keys["rsa-3072"])
+    before = time.process_time()
+
+    for _ in range(20):
+        decode_key(pem)
+    assert time.process_time() - before < 0.2
