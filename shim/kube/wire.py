@@ -12,6 +12,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import msgspec
 
 from certs.api.meta import KubeObject, ObjectMeta
+from shim.kube.errors import KubeError
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 ItemT = TypeVar("ItemT")
@@ -119,7 +120,7 @@ class Lines:
         self._length = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Give the lines that this chunk completes; ValueError for a line that is longer than any object can be."""
+        """Give the lines that this chunk completes; KubeError for one that is longer than any object can be."""
         *complete, rest = chunk.split(b"\n")
         for end in complete:
             yield b"".join([*self._begun, end])
@@ -129,4 +130,4 @@ class Lines:
             self._begun.append(rest)
             self._length += len(rest)
             if self._length > _LONGEST_LINE:
-                raise ValueError(f"line of more than {_LONGEST_LINE} bytes")
+                raise KubeError(f"cannot read a watch: it has a line of more than {_LONGEST_LINE} bytes")
