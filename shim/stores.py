@@ -68,6 +68,7 @@ def follow(cluster: Cluster) -> Stores:
     stores.requests.add_index(OWNER, index_owner)
     stores.orders.add_index(OWNER, index_owner)
     stores.challenges.add_index(OWNER, index_owner)
+    stores.secrets.add_index(OWNER, index_owner)
     stores.certificates.add_index(SECRET, _index_secret)
     stores.ingresses.add_index(SECRET, _tls_secrets)
     stores.requests.add_index(

@@ -48,6 +48,9 @@ ISSUED: Final = "The certificate has been successfully issued"
 # Somebody else's Certificate holds the Secret; nothing tells us when that ends, but its deletion wakes us.
 SHARED_SECRET_RECHECK: Final = timedelta(minutes=3)
 NEXT_KEY: Final = "tls.key"
+NEXT_KEY_LABEL: Final = "cert-manager.io/next-private-key"
+# A revision is a signed 64-bit number.
+MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ class ObservedCertificate:
     next_key: Secret | None = None
     requests: tuple[CertificateRequest, ...] = ()
     rivals: tuple[Certificate, ...] = ()
+    leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
     limits: BackoffLimits = field(default_factory=BackoffLimits)
 
     @property
     def subject(self) -> Subject:
         """What the policies look at."""
-        return Subject(self.certificate, self.secret, self.request(self.certificate.status.revision or 0))
+        revision = self.certificate.status.revision
+        return Subject(self.certificate, self.secret, self.request(revision) if revision else None)
 
     @property
     def next_revision(self) -> int:
@@ -72,10 +77,19 @@ class ObservedCertificate:
         return (self.certificate.status.revision or 0) + 1
 
     @property
-    def next_key_name(self) -> str:
-        """Name of the Secret of the next private key: what the status says, else the derived one."""
+    def next_key_names(self) -> tuple[str, ...]:
+        """Where the next private key may be: where the status says, and where this issuance puts it.
+
+        Only a Secret that is marked as this Certificate's next private key counts as one: a status that
+        names any other must not get that deleted.
+        """
         named = self.certificate.status.next_private_key_secret_name
-        return named or next_key_secret_name(self.certificate.metadata, self.next_revision)
+        return (*((named,) if named else ()), self.next_key_name)
+
+    @property
+    def next_key_name(self) -> str:
+        """Name of the Secret in which this issuance puts its private key."""
+        return next_key_secret_name(self.certificate.metadata, self.next_revision)
 
     def request(self, revision: int) -> CertificateRequest | None:
         """Return the request of that revision, or None."""
@@ -143,7 +157,7 @@ def decide(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         return _settle(observed, now)
     retry_at = _backed_off_until(observed)
     if retry_at is not None and now < retry_at:
-        return _say_readiness(observed, now) or Wait(retry_at, f"next attempt after a failure: {violation.message}")
+        return _sit_out(observed, retry_at, violation, now)
     return _begin(observed, violation, now)
 
 
@@ -166,6 +180,13 @@ def _backed_off_until(observed: ObservedCertificate) -> datetime | None:
     return next_attempt(observed.certificate.status, observed.limits)
 
 
+def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Violation, now: datetime) -> Step | Outcome:
+    """Wait for the end of the back-off; should the stored certificate expire meanwhile, say so at that moment."""
+    leaf = stored_leaf(observed.secret)
+    until = min(retry_at, leaf.not_after) if leaf is not None and now < leaf.not_after else retry_at
+    return _say_readiness(observed, now) or Wait(until, f"next attempt after a failure: {violation.message}")
+
+
 # --- settled -----------------------------------------------------------------------------------
 
 
@@ -185,10 +206,11 @@ def _say_readiness(observed: ObservedCertificate, now: datetime) -> SetCertifica
 
 
 def _tidy(observed: ObservedCertificate) -> Step | None:
-    """Delete the used key, then requests beyond the history limit, oldest first."""
-    if observed.next_key is not None:
-        return DeleteNextKey(observed.next_key.metadata.name)
-    limit = observed.certificate.spec.revision_history_limit or 1
+    """Delete used keys, then requests beyond the history limit, oldest first."""
+    keys = (*((observed.next_key,) if observed.next_key is not None else ()), *observed.leftover_keys)
+    if keys:
+        return DeleteNextKey(keys[0].metadata.name)
+    limit = max(observed.certificate.spec.revision_history_limit or 1, 1)
     surplus = sorted(observed.requests, key=revision_of)[:-limit]
     return DeleteRequest(surplus[0].metadata.name) if surplus else None
 
@@ -260,6 +282,9 @@ def _request(observed: ObservedCertificate, next_key: Secret, now: datetime) -> 
     """Have the request for the next key, and bring over what becomes of it."""
     request = observed.request(observed.next_revision)
     if request is None:
+        unnumbered = next((one for one in observed.requests if not revision_of(one)), None)
+        if unnumbered is not None:  # it may have the name of the one that is wanted
+            return DeleteRequest(unnumbered.metadata.name)
         name = request_name(observed.certificate.metadata.name, observed.next_revision)
         return CreateRequest(name, observed.next_revision)
     if _is_stale(observed, request, next_key):
@@ -405,4 +430,4 @@ def _fail(observed: ObservedCertificate, reason: str, message: str, now: datetim
 def revision_of(request: CertificateRequest) -> int:
     """Return the revision that a request is annotated with; 0 when there is none that can be read."""
     text = request.metadata.annotations.get(REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0

@@ -31,6 +31,8 @@ from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 TELL_AFTER: Final = timedelta(seconds=1.5)
 FIRST_CHECK: Final = timedelta(milliseconds=60)
 LONGEST_CHECK: Final = timedelta(seconds=10)
+# What the incumbent puts on Challenges, now and before; others' finalizers are others' business.
+FINALIZERS: Final = frozenset(("acme.cert-manager.io/finalizer", "finalizer.acme.cert-manager.io"))
 AUTHORIZED: Final = "Successfully authorized domain"
 
 
@@ -88,7 +90,9 @@ class SetChallengeStatus:
 
 @dataclass(frozen=True, slots=True)
 class DropFinalizers:
-    """Let a deleted Challenge go: there is nothing to clean up."""
+    """Let a deleted Challenge go: there is nothing to clean up.  `kept` are the finalizers of others."""
+
+    kept: tuple[str, ...] = ()
 
 
 Step = Look | EnsureRoute | SelfCheck | Answer | SetChallengeStatus | DropFinalizers
@@ -98,7 +102,7 @@ def decide(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
     """Return the next step.  Raises WaitingForUser or Permanent for what this process cannot do."""
     challenge, progress = observed.challenge, observed.progress
     if challenge.metadata.deletion_timestamp is not None:
-        return DropFinalizers() if challenge.metadata.finalizers else DONE
+        return _let_go(challenge)
     if challenge.status.state.is_final:
         return DONE
     _refuse_unsupported(challenge)
@@ -116,6 +120,12 @@ def decide(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
     if progress.answered:
         return _await_verdict(challenge, progress, now)
     return _make_reachable(challenge, progress, now)
+
+
+def _let_go(challenge: Challenge) -> Step | Outcome:
+    finalizers = challenge.metadata.finalizers
+    kept = tuple(finalizer for finalizer in finalizers if finalizer not in FINALIZERS)
+    return DropFinalizers(kept) if kept != finalizers else DONE
 
 
 def _refuse_unsupported(challenge: Challenge) -> None:
@@ -148,7 +158,7 @@ def _make_reachable(challenge: Challenge, progress: Progress, now: datetime) -> 
 
 
 def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcome:
-    pause = parse_duration(said).timedelta
+    pause = _pause(challenge, said)
     presented_at = challenge.status.presented_at
     if pause and presented_at is None:
         reason = f"Waiting {said} before accepting HTTP-01 challenge without self-check"
@@ -156,6 +166,17 @@ def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcom
     if pause and presented_at is not None and now < presented_at + pause:
         return Wait(presented_at + pause, f"waiting {said} instead of a self check")
     return Answer()
+
+
+def _pause(challenge: Challenge, said: str) -> timedelta:
+    try:
+        return parse_duration(said).timedelta
+    except ValueError as error:
+        raise Permanent(
+            f'cannot answer for "{challenge.spec.dns_name}": waitInsteadOfSelfCheck of the solver: {error}; '
+            "write for example 30s there",
+            reason="PresentError",
+        ) from error
 
 
 def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> Step | Outcome:
@@ -204,6 +225,18 @@ def concluded(challenge: Challenge, state: ACMEState, problem: str, now: datetim
     )
     before = () if challenge.status.processing else (*_started(challenge), _presented())
     return SetChallengeStatus(status, (*before, end))
+
+
+def verdict(state: ACMEState, progress: Progress | None) -> ACMEState:
+    """Return what the CA's word on the authorization means for the Challenge.
+
+    A failure counts only when this very process has told the CA to look.  Otherwise it looked while another process
+    of ours was going down, and found nobody who answers: that is our fault and not the name's, so it is `expired`,
+    which has the Order start over instead of the Certificate back off for an hour.
+    """
+    if state.is_failure and (progress is None or not progress.answered):
+        return ACMEState.EXPIRED
+    return state
 
 
 def _started(challenge: Challenge) -> tuple[Tell, ...]:

@@ -2,6 +2,10 @@
 
 Lists are compared in any order.  Not compared, because a change of them needs no new certificate:
 rotation policy, encoding, renewBefore, keystores, signature algorithm (the incumbent's list).
+
+It never fails: an address, duration or subject that cannot be read (stored while no admission looked)
+is compared as the text it is.  So it differs from whatever was requested, and the request that is to be made
+of it says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from certs.api.meta import IssuerReference
 from certs.durations import parse_duration
 from certs.pki.csr import InvalidRequest, Request, read_csr
 from certs.pki.names import canonical_dns_names
-from certs.pki.subject import name_of, read_subject
+from certs.pki.subject import UnusableSpec, name_of, read_subject
 from certs.pki.x509 import Leaf
 
 
@@ -63,7 +67,7 @@ def _names(spec: CertificateSpec, csr: Request) -> tuple[tuple[str, object, obje
 
 def _subject(spec: CertificateSpec, csr: Request) -> tuple[tuple[str, object, object], ...]:
     if spec.literal_subject:
-        return (("spec.literalSubject", read_subject(name_of(spec)).der, csr.subject.der),)
+        return (("spec.literalSubject", _literal(spec), csr.subject.der),)
     wanted, was = spec.subject or X509Subject(), csr.subject.attributes
     listed = (
         "organizations",
@@ -90,16 +94,33 @@ def _subject(spec: CertificateSpec, csr: Request) -> tuple[tuple[str, object, ob
     )
 
 
+def _literal(spec: CertificateSpec) -> object:
+    try:
+        return read_subject(name_of(spec)).der
+    except UnusableSpec:
+        return spec.literal_subject
+
+
 def _durations(wanted: str | None, asked: str | None) -> tuple[object, object]:
     """Compare only when both are set; 60m equals 1h."""
     if not wanted or not asked:
         return (None, None)
-    return (parse_duration(wanted), parse_duration(asked))
+    try:
+        return (parse_duration(wanted), parse_duration(asked))
+    except ValueError:
+        return (wanted, asked)
 
 
 def _addresses(texts: Iterable[str]) -> set[object]:
     """Return the addresses as values, so that two spellings of one IPv6 address are equal."""
-    return {ip_address(text) for text in texts}
+    return {_address(text) for text in texts}
+
+
+def _address(text: str) -> object:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return text
 
 
 def loosely_differing(certificate: Certificate, leaf: Leaf | None) -> tuple[str, ...]:

@@ -112,10 +112,17 @@ def is_registered(issuer: AnyIssuer, acme: ACMEIssuer, key_hash: str) -> bool:
         status is not None
         and status.uri != ""
         and is_true(issuer.status.conditions, "Ready")
-        and urlsplit(status.uri).hostname == urlsplit(acme.server).hostname
+        and _host(status.uri) == _host(acme.server) != ""
         and status.last_registered_email == acme.email
         and status.last_private_key_hash == key_hash
     )
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # half an IPv6 address, for example; whoever connects there says what is wrong
+        return ""
 
 
 def registered(issuer: AnyIssuer, *, uri: str, email: str, key_hash: str, now: datetime) -> IssuerStatus:

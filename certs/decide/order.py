@@ -26,7 +26,8 @@ from certs.api.issuer import ACMEIssuer, AnyIssuer
 from certs.api.meta import find_condition, is_true
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
 from certs.decide.effects import Tell
-from certs.outcomes import DONE, Outcome, Wait, WaitingForUser
+from certs.durations import parse_duration
+from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 
 # The first answers come within milliseconds at a fast CA and within seconds at a public one;
 # a server that wants more time says so by Retry-After.
@@ -160,13 +161,31 @@ def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:
     return issuer.spec.acme
 
 
+def not_after(order: Order, now: datetime) -> datetime | None:
+    """Return until when the certificate is asked to be valid, or None to leave that to the CA; raises Permanent."""
+    said = order.spec.duration
+    if not said:
+        return None
+    try:
+        return now + parse_duration(said).timedelta
+    except (ValueError, OverflowError) as error:
+        raise Permanent(
+            f'cannot order a certificate of duration "{said}": {error}; write for example 2160h into spec.duration of '
+            "the Certificate",
+            reason="InvalidOrder",
+        ) from error
+
+
 def _unknown(order: Order, challenges: Sequence[Challenge]) -> tuple[str, ...]:
-    """Return the authorizations of which neither the status nor a Challenge tells what they are about."""
+    """Return the authorizations that are not known to be valid and have no Challenge.
+
+    Ours have no identifier yet; those of an Order of the incumbent's may have one.
+    """
     with_challenge = {challenge.spec.authorization_url for challenge in challenges}
     return tuple(
         authorization.url
         for authorization in order.status.authorizations
-        if not authorization.identifier and authorization.url not in with_challenge
+        if authorization.initial_state is not ACMEState.VALID and authorization.url not in with_challenge
     )
 
 

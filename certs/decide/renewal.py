@@ -2,7 +2,8 @@
 
 With neither `renewBefore` nor a percentage: after two thirds of the lifetime.  A `renewBefore`
 that does not fit the lifetime that the issuer really granted would loop for ever, so it counts
-as absent then (the incumbent does the same).
+as absent then (the incumbent does the same).  So does one that cannot be read, which only an object
+stored without admission has: renewed too early is better than expired.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ def renewal_time(not_before: datetime, not_after: datetime, spec: CertificateSpe
 
 
 def _renew_before(lifetime: timedelta, spec: CertificateSpec) -> timedelta:
-    if spec.renew_before is not None:
-        wanted = parse_duration(spec.renew_before).timedelta
-        if timedelta(0) < wanted < lifetime:
-            return wanted
+    wanted = _readable(spec.renew_before)
+    if timedelta(0) < wanted < lifetime:
+        return wanted
     percentage = spec.renew_before_percentage
     if percentage is not None and 0 < percentage < 100:
         return lifetime * percentage / 100
     return lifetime / 3
+
+
+def _readable(renew_before: str | None) -> timedelta:
+    try:
+        return parse_duration(renew_before or "0").timedelta
+    except ValueError:
+        return timedelta(0)

@@ -18,10 +18,10 @@ import msgspec
 
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.issuer import AnyIssuer, IssuerType, issuer_types
-from certs.api.meta import Condition, ConditionStatus, find_condition, is_true, with_condition
+from certs.api.meta import Condition, ConditionStatus, controller_of, find_condition, is_true, with_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.effects import Tell
-from certs.outcomes import DONE, Outcome
+from certs.outcomes import DONE, Outcome, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 
@@ -66,6 +66,7 @@ class DeleteOrder:
 
     name: str
     why: str
+    reason: str = "OrderBadCertificate"
 
 
 Step = SetRequestStatus | CreateOrder | DeleteOrder
@@ -100,12 +101,15 @@ def _hand_over(observed: ObservedRequest, *, approved: bool, now: datetime) -> S
     pending = _obstacle(request, issuer)
     if pending is not None:
         return _pending(request, pending, approved=approved, now=now)
-    if not observed.order_name:
-        return _failed(request, "Failed to decode CSR in spec.request: " + _csr_problem(request), now)
+    unusable = _unusable(observed)
+    if unusable is not None:
+        return _failed(request, unusable, now)
     if observed.order is None:
         waiting = Tell("OrderPending", _waiting_for(request, observed.order_name, ACMEState.PENDING))
         step = _pending(request, waiting, approved=approved, now=now, quiet=True)
         return step if isinstance(step, SetRequestStatus) else CreateOrder(observed.order_name)
+    if not _is_for(observed.order, request):
+        return _make_room(observed.order, request)
     return _follow(request, observed.order, approved=approved, now=now)
 
 
@@ -141,11 +145,30 @@ def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: d
             f'Failed to wait for order resource "{order.metadata.name}" to become ready: '
             f'order is in "{state}" state{reason}'
         )
-        return _failed(request, message, now)
+        return _failed(request, Tell("OrderFailed", message, "Warning"), now)
     if state is ACMEState.VALID and order.status.certificate:
         return _issued(request, order, now)
     waiting = Tell("OrderPending", _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason))
     return _pending(request, waiting, approved=approved, now=now, quiet=True)
+
+
+def _is_for(order: Order, request: CertificateRequest) -> bool:
+    owner = controller_of(order.metadata)
+    return owner is not None and owner.uid == request.metadata.uid
+
+
+def _make_room(order: Order, request: CertificateRequest) -> Step:
+    """Have the Order of a deleted request of the same name gone: what became of it is not what becomes of this one.
+
+    The garbage collector would delete it too, only later than we look.
+    """
+    owner, name = controller_of(order.metadata), order.metadata.name
+    if owner is None or (owner.kind, owner.name) != (type(request).resource.kind, request.metadata.name):
+        raise WaitingForUser(
+            f'cannot create Order "{name}": one of that name exists and does not belong to this request; delete it',
+            reason="OrderExists",
+        )
+    return DeleteOrder(name, "it was made for an earlier request of this name", "OrderOutdated")
 
 
 def _waiting_for(request: CertificateRequest, order: str, state: ACMEState, reason: str = "") -> str:
@@ -172,10 +195,10 @@ def _denied(request: CertificateRequest, now: datetime) -> Step:
     return SetRequestStatus(msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now)))
 
 
-def _failed(request: CertificateRequest, message: str, now: datetime) -> Step:
-    status = _with_ready(request, ConditionStatus.FALSE, reason="Failed", message=message, now=now)
+def _failed(request: CertificateRequest, why: Tell, now: datetime) -> Step:
+    status = _with_ready(request, ConditionStatus.FALSE, reason="Failed", message=why.message, now=now)
     failed = msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now))
-    return SetRequestStatus(failed, (Tell("OrderFailed", message, "Warning"),))
+    return SetRequestStatus(failed, (why,))
 
 
 def _pending(
@@ -214,12 +237,22 @@ def _with_ready(
     return msgspec.structs.replace(request.status, conditions=conditions)
 
 
-def _csr_problem(request: CertificateRequest) -> str:
+def _unusable(observed: ObservedRequest) -> Tell | None:
+    """Return why nothing can be ordered for the request, whatever the CA."""
     try:
-        read_csr(request.spec.request)
+        csr = read_csr(observed.request.spec.request)
     except InvalidRequest as error:
-        return str(error)
-    return "it names no DNS name or IP address, which ACME needs"
+        return Tell("RequestParsingError", f"Failed to decode CSR in spec.request: {error}", "Warning")
+    if not observed.order_name:
+        return Tell("InvalidOrder", "The CSR names neither a DNS name nor an IP address, which ACME needs", "Warning")
+    ordered = {*csr.names.dns_names, *csr.names.ip_addresses}
+    if ordered and csr.common_name and csr.common_name.lower() not in ordered:
+        message = (
+            f'The CSR has the common name "{csr.common_name}", which for ACME must be one of its DNS names or '
+            "IP addresses too; add it to spec.dnsNames or spec.ipAddresses of the Certificate, or remove it"
+        )
+        return Tell("InvalidOrder", message, "Warning")
+    return None
 
 
 def _second(now: datetime) -> datetime:

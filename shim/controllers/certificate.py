@@ -14,6 +14,7 @@ from certs.api.core import Secret
 from certs.api.meta import ConditionStatus, ObjectMeta, find_condition, is_true, owner_reference, with_condition
 from certs.decide import certificate as decision
 from certs.decide.certificate import (
+    NEXT_KEY_LABEL,
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
@@ -34,7 +35,6 @@ from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
-NEXT_KEY_LABEL: Final = "cert-manager.io/next-private-key"
 PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
 COMPONENT: Final = "cert-manager-certificates"
 ISSUING: Final = "cert-manager-certificates-issuing"
@@ -62,7 +62,13 @@ class CertificateController:
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
         )
-        return replace(observed, next_key=secrets.get(namespace, observed.next_key_name))
+        keys = {
+            secret.metadata.name: secret
+            for secret in stores.secrets.by_index(OWNER, certificate.metadata.uid)
+            if NEXT_KEY_LABEL in secret.metadata.labels
+        }
+        next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()))
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""

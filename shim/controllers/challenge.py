@@ -89,9 +89,7 @@ class ChallengeController:
             case SetChallengeStatus():
                 self._write(challenge, step)
             case DropFinalizers():
-                metadata = challenge.metadata
-                patch = {"metadata": {"finalizers": None}}
-                self._world.client.patch(Challenge, metadata.namespace, metadata.name, patch)
+                self._drop_finalizers(challenge, step)
 
     def report(self, observed: ObservedChallenge, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the status and in an event what holds the Challenge up."""
@@ -114,7 +112,8 @@ class ChallengeController:
         authorization = self._gateway(observed).authorization(challenge.spec.authorization_url)
         if authorization.status.is_final:
             problem = str(authorization.error or f"the authorization is {authorization.status}")
-            self._write(challenge, concluded(challenge, authorization.status, one_line(problem), now))
+            state = decision.verdict(authorization.status, observed.progress)
+            self._write(challenge, concluded(challenge, state, one_line(problem), now))
             return
         before = observed.progress or Progress(since=now, due=now)
         pause = now + poll_pause(before.polls)
@@ -140,6 +139,11 @@ class ChallengeController:
         assert before is not None  # noqa: S101  decided so
         self._gateway(observed).answer(observed.challenge.spec.url)
         self._remember(observed.challenge, replace(before, answered=True, polls=0, due=now + FIRST_LOOK))
+
+    def _drop_finalizers(self, challenge: Challenge, step: DropFinalizers) -> None:
+        metadata = challenge.metadata
+        changes = {"resourceVersion": metadata.resource_version, "finalizers": list(step.kept) or None}
+        self._world.client.patch(Challenge, metadata.namespace, metadata.name, {"metadata": changes})
 
     def _remember(self, challenge: Challenge, progress: Progress) -> None:
         self._world.progress.put(challenge.metadata.uid, progress)

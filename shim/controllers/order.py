@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from certs.names import challenge_name
 
 from certs.api.challenge import Challenge, ChallengeSpec
 from certs.api.issuer import ACMEIssuer
@@ -29,7 +28,7 @@ from certs.decide.order import (
     Step,
     seen_from,
 )
-from certs.durations import parse_duration
+from certs.names import challenge_name
 from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import read_chain
@@ -145,7 +144,7 @@ class OrderController:
         identifiers = (*sorted(spec.dns_names), *sorted(spec.ip_addresses))
         made = self._gateway(observed).new_order(
             identifiers or (spec.common_name,),
-            not_after=now + parse_duration(spec.duration).timedelta if spec.duration else None,
+            not_after=decision.not_after(order, now),
             profile=spec.profile,
             replaces=spec.replaces,
         )

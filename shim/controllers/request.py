@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from certs.names import order_name
 
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.issuer import AnyIssuer
@@ -15,6 +14,7 @@ from certs.api.order import Order, OrderSpec
 from certs.decide import request as decision
 from certs.decide.effects import Tell
 from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Step
+from certs.names import order_name
 from certs.outcomes import Failure, Outcome
 from certs.pki.csr import InvalidRequest, read_csr
 from shim.controllers.world import World, with_next_attempt
@@ -70,7 +70,7 @@ class RequestController:
             case DeleteOrder():
                 self._world.tell(
                     request,
-                    (Tell("OrderBadCertificate", f'Deleting order "{step.name}": {step.why}', "Warning"),),
+                    (Tell(step.reason, f'Deleting order "{step.name}": {step.why}', "Warning"),),
                     ACME,
                 )
                 client.delete(Order, request.metadata.namespace, step.name)
