@@ -1,0 +1,41 @@
+"""Run the shim so that it kills itself (SIGKILL) at a step boundary, or inside a step, for the crash tests.
+
+    python -m tests.crashing STAGE NUMBER [shim flags]
+
+STAGE is `before` or `after` an act, NUMBER counts the acts of this process: 1 is its first.  Nothing is flushed and
+no handler runs, as in a real crash.  The product has no such switch: this builds it with the engine's hook.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from shim import settings
+from shim.app import Shim
+from shim.engine.loop import Stage
+from shim.engine.reconciler import Key
+from shim.log import configure
+
+
+def main(stage: str, number: int, flags: Sequence[str]) -> None:
+    """Run until the crash."""
+    given = {flag.key: flag.default for flag in settings.FLAGS}
+    for flag in flags:
+        name, _, value = flag.removeprefix("--").partition("=")
+        given[name.replace("-", "_")] = value
+    configure(level="debug", form="text")
+    acts = itertools.count(1)
+
+    def crash(at: Stage, _key: Key, _step: object) -> None:
+        if at == stage and next(acts) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.exit(Shim(settings.read(given), hook=crash).run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,188 @@
+"""`kill -9` at any instant loses nothing: the next process continues from what the API server and the CA hold.
+
+Whatever happens, an issuance ends with a Secret whose key and certificate match, with one live order at the CA, and
+with nothing left over.  The crashes are real (SIGKILL), and the parts are.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster.ca import Pebble
+from tests.product import Product
+from tests.system.shop import Shop, eventually
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+ISSUER = "cert-manager.io/issuer"
+# An issuance from nothing takes nineteen acts, over all controllers; the last ones only tidy up.
+ACTS = 20
+
+
+@pytest.fixture(scope="module")
+def ca(cluster: Cluster) -> Pebble:
+    """A CA of its own, so that its log tells of these orders only; it never reuses an authorization."""
+    return cluster.pebble("crashes", PebbleSettings())
+
+
+@pytest.fixture(scope="module")
+def account(product: Product, cluster: Cluster, ca: Pebble) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The account key and the status of an Issuer that was registered once, to be copied into each namespace."""
+    cluster.kubectl("create", "namespace", "crashes")
+    shop = Shop(product, "crashes")
+    process = product.start_shim("--leader-elect=false", "--namespace=crashes")
+    shop.apply(product.issuer("pebble", "crashes", ca=ca))
+    status = shop.ready("Issuer", "pebble")["status"]
+    process.kill()
+    secret = shop.get("Secret", "pebble-account") or {}
+    yield secret["data"], status
+    cluster.kubectl("delete", "namespace", "crashes", "--wait=false")
+
+
+@pytest.fixture
+def shop(product: Product, namespace: str, ca: Pebble, account: tuple[dict[str, Any], dict[str, Any]]) -> Shop:
+    """A namespace with an Issuer that is ready, and no shim running."""
+    shop, (key, status) = Shop(product, namespace), account
+    labels = {"controller.cert-manager.io/fao": "true"}
+    metadata = {"name": "pebble-account", "labels": labels}
+    shop.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": key})
+    issuer = product.issuer("pebble", namespace, ca=ca)
+    shop.apply(issuer)
+    product.cluster.kubectl(
+        "apply", "--server-side", "--subresource=status", "-f", "-", stdin=yaml.safe_dump({**issuer, "status": status})
+    )
+    return shop
+
+
+@dataclass(slots=True)
+class Runner:
+    """Starts shims for one namespace, and leaves none behind."""
+
+    product: Product
+    namespace: str
+    started: list[Process] = field(default_factory=list)
+
+    @property
+    def flags(self) -> tuple[str, str]:
+        return "--leader-elect=false", f"--namespace={self.namespace}"
+
+    def whole(self) -> Process:
+        """Start an ordinary shim and wait until it works."""
+        return self._keep(self.product.start_shim(*self.flags))
+
+    def crashing(self, stage: str, number: int) -> Process:
+        """Start a shim that will kill itself."""
+        _, _, *flags = self.product.shim_command(*self.flags)
+        argv = [sys.executable, "-m", "tests.crashing", stage, str(number), *flags]
+        return self._keep(self.product.cluster.run("crashing", argv))
+
+    def stop(self) -> None:
+        """Kill all that were started."""
+        for process in self.started:
+            process.kill()
+
+    def _keep(self, process: Process) -> Process:
+        self.started.append(process)
+        return process
+
+
+@pytest.fixture
+def runner(product: Product, namespace: str) -> Iterator[Runner]:
+    runner = Runner(product, namespace)
+    yield runner
+    runner.stop()
+
+
+def finish(shop: Shop, runner: Runner) -> None:
+    """Have an ordinary shim finish what is there, and check how it ends."""
+    runner.whole()
+    stored = shop.issued("web-tls")
+    assert stored.is_pair
+    assert eventually(lambda: not shop.all("Challenge"), "no Challenge is left")
+    assert eventually(
+        lambda: {one["metadata"]["name"] for one in shop.all("Secret")} == {"pebble-account", "web-tls"},
+        "no key is left over",
+    )
+    assert len(shop.all("CertificateRequest")) == 1
+    assert len(shop.all("Order")) == 1
+    assert shop.ready("Certificate", "web-tls")["status"]["revision"] == 1
+
+
+def _has_ended(process: Process) -> bool:
+    return not process.running
+
+
+def live_orders(cluster: Cluster, ca: Pebble) -> int:
+    """Return how many orders the CA has ever made that are not invalid.
+
+    An order that the CA validated while our only responder was dead is invalid, and is rightly replaced.
+    """
+    log = cluster.process(ca.name).log.read_text()
+    return log.count('Added order "') - len(re.findall(r"order \S+ set INVALID", log))
+
+
+@pytest.mark.parametrize("stage", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, ACTS))
+def test_a_crash_at_any_step_boundary_loses_nothing(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, stage: str, number: int
+) -> None:
+    """One crash, before or after the nth act of an issuance, then an ordinary process."""
+    before = live_orders(cluster, ca)
+    process = runner.crashing(stage, number)
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    eventually(
+        lambda: not process.running or shop.condition("Certificate", "web-tls").get("status") == "True", "a crash"
+    )
+    process.kill()
+
+    finish(shop, runner)
+
+    assert live_orders(cluster, ca) == before + 1
+
+
+def test_a_crash_after_every_few_acts_loses_nothing(shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble) -> None:
+    """No process remembers what another has learned: each begins by asking, and gets a little further.
+
+    Four, because the longest way between two writes is that: look, check, answer, look.
+    """
+    before = live_orders(cluster, ca)
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    crashes = 0
+    while shop.condition("Certificate", "web-tls").get("status") != "True":
+        process = runner.crashing("after", 4)
+        eventually(partial(_has_ended, process), "it crashes after its fourth act")
+        crashes += 1
+        assert crashes < ACTS, "it does not converge"
+
+    finish(shop, runner)
+
+    assert crashes > 3
+    assert live_orders(cluster, ca) == before + 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_crash_at_a_random_instant_loses_nothing(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, seed: int
+) -> None:
+    """Three crashes at random moments, also in the middle of a request."""
+    before = live_orders(cluster, ca)
+    chance = random.Random(seed)  # noqa: S311  chance, not secrecy
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    for _ in range(3):
+        process = runner.whole()
+        time.sleep(chance.uniform(0.0, 0.5))
+        process.kill()
+
+    finish(shop, runner)
+
+    assert live_orders(cluster, ca) == before + 1
