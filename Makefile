@@ -51,11 +51,11 @@ venv: $(INSTALLED) ## Make .venv with the locked development packages
 cluster: venv ## Build the control plane's programs (the first time: some ten minutes on two cores)
 	@$(BIN)/python -m tests.cluster.build
 
-lock: ## Pin the newest development packages that pyproject.toml allows
+lock: ## Pin the development packages that pyproject.toml allows (ARGS=--upgrade takes the newest)
 	@mkdir -p build
 	test -x $(UV)/bin/uv || { $(PYTHON) -m venv $(UV) && $(UV)/bin/python -m pip install --quiet --disable-pip-version-check uv; }
 	$(UV)/bin/uv pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --no-annotate --custom-compile-command "make lock" --python-version 3.11 --upgrade \
+	    --no-emit-find-links --no-annotate --custom-compile-command "make lock" --python-version 3.11 $(ARGS) \
 	    -o requirements-dev.lock
 
 clean: ## Remove what was made in the checkout (the cache outside stays)
