@@ -16,7 +16,7 @@ from certs.api.core import Lease
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """In seconds, cert-manager's defaults.  Between `renew_within` and `lease_for` a hanging request must fit."""
+    """In seconds, cert-manager's defaults.  A request gets half of what is between `renew_within` and `lease_for`."""
 
     lease_for: float = 60
     renew_within: float = 40

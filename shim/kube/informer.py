@@ -53,7 +53,7 @@ class Pace:
     lived_after: float = 10.0
     backoff_first: float = 0.5
     backoff_most: float = 15.0
-    stop_within: float = 2.0
+    stop_within: float = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,10 @@ class Informer(Generic[ObjectT]):
         return self._synced.wait(timeout)
 
     def stop(self) -> None:
-        """End within two seconds, whatever the thread is doing; afterwards the store changes no more by itself."""
+        """Return within two seconds, whatever the thread is doing; afterwards the store changes no more by itself.
+
+        A thread that is still dialling is left to its deadline (`shim.kube.transport.CONNECT_WITHIN`).
+        """
         self.stop_soon()
         if self._thread.is_alive():
             self._thread.join(self._pace.stop_within)
@@ -181,12 +184,15 @@ class Informer(Generic[ObjectT]):
         self._fruitless += 1 if error.code else 0  # a server that is away is no sign against the version
         if isinstance(error, Expired) or not isinstance(error, Unavailable) or self._fruitless >= _FRUITLESS:
             self._version = ""
-        if error.retry_after:
-            self._cut.wait(min(error.retry_after, self._pace.list_within))
+        if isinstance(error, Expired):  # happens to whoever was away for some minutes
+            log.info("version expired, listing again", extra={"kind": str(self)})
+            return
         failing = (type(error), error.code, error.reason)
-        if failing != self._failing and not isinstance(error, Expired):
+        if failing != self._failing:
             log.warning("cannot follow", extra={"kind": str(self), "error": str(error)})
         self._failing = failing
+        if error.retry_after:
+            self._cut.wait(min(error.retry_after, self._pace.list_within))
 
     def _take_success(self) -> None:
         if self._failing:

@@ -41,6 +41,10 @@ class KubeClient:
         self._stores = stores
         self._within = within
 
+    def within(self, seconds: float) -> KubeClient:
+        """Return the same client with another deadline for each request."""
+        return KubeClient(self._transport, self._stores, within=seconds)
+
     def get(self, kind: type[ObjectT], namespace: str, name: str) -> ObjectT:
         """Read one object; NotFound when it is not there."""
         target = _Target(kind.resource, namespace, name)

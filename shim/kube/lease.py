@@ -16,9 +16,9 @@ from typing import assert_never
 
 from certs.api.core import Lease, LeaseSpec
 from certs.api.meta import ObjectMeta
-from shim.kube.client import Client
 from shim.kube.election import Create, LeaseTimes, Lose, Renew, Sighting, Sleep, Step, Take, decide
 from shim.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from shim.kube.kubeclient import KubeClient
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Elector:
 
     def __init__(
         self,
-        client: Client,
+        client: KubeClient,
         *,
         namespace: str,
         name: str,
@@ -43,13 +43,14 @@ class Elector:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client = client
+        self._times = times or LeaseTimes()
+        # A renewal sent in the last moment must have failed, and been acted on, before the lease runs out.
+        self._client = client.within((self._times.lease_for - self._times.renew_within) / 2)
         self._namespace = namespace
         self._name = name
         self._identity = identity
         self._on_elected = on_elected
         self._on_lost = on_lost
-        self._times = times or LeaseTimes()
         self._field_manager = field_manager
         self._monotonic = monotonic
         self._now = now

@@ -155,10 +155,11 @@ class Transport:
 
         `attempt` is the beginning of that sentence, such as "cannot create Secret shop/x".
         """
+        deadline = time.monotonic() + within
         with self._answering(
             method, path, query, body, attempt=attempt, content_type=content_type, accept=accept, within=within, cut=cut
         ) as response:
-            return Answer(response.status, response.headers, _read(response, time.monotonic() + within))
+            return Answer(response.status, response.headers, _read(response, deadline))
 
     @contextmanager
     def stream(

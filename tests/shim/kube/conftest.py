@@ -13,9 +13,7 @@ from shim.kube.transport import Transport, connect
 from tests.fakes.apiserver import FakeAPIServer
 
 # Ten times faster than life; streams "live" after a moment, so that most tests see no growing back-off.
-HASTE = Pace(
-    list_within=1.0, silence=0.5, watch_for=60, lived_after=0.05, backoff_first=0.02, backoff_most=0.1, stop_within=2.0
-)
+HASTE = Pace(list_within=1.0, silence=0.5, watch_for=60, lived_after=0.05, backoff_first=0.02, backoff_most=0.1)
 
 MakeInformer = Callable[..., Informer[Service]]
 

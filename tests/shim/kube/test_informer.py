@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 
 import pytest
+from kubernetes.client.configuration import Configuration
 
 from certs.api.core import Service
 from shim.kube.informer import Informer, Pace, Selection
@@ -375,6 +377,22 @@ def test_stopping_while_reconnecting(server: FakeAPIServer, transport: Transport
 
         assert not informer.is_running
         assert len(told.changes) == before
+
+
+def test_stopping_does_not_wait_for_a_handshake() -> None:
+    """A server that takes connections and never answers the TLS hello delays the end by no more than two seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport = Transport(Configuration(host=f"https://127.0.0.1:{listener.getsockname()[1]}"))
+        informer = Informer(transport, Service, pace=HASTE)
+        informer.start()
+        dialling, _ = listener.accept()
+        began = time.monotonic()
+        informer.stop()
+
+        assert time.monotonic() - began < 2
+        dialling.close()
+        informer._thread.join(5)
+    assert not informer.is_running
 
 
 def test_an_informer_that_never_began_stops(follow: MakeInformer) -> None:

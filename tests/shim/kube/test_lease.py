@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from shim.kube.election import LeaseTimes
 from shim.kube.kubeclient import KubeClient
 from shim.kube.lease import Elector
 from shim.kube.transport import Transport
-from tests.fakes.apiserver import Close, FakeAPIServer, Status
+from tests.fakes.apiserver import Close, FakeAPIServer, Silence, Status
 from tests.fakes.history import Plain
 
 LEASES = ("coordination.k8s.io/v1", "leases")
@@ -45,7 +46,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def candidate(transport: Transport, clock: Clock, identity: str) -> Candidate:
+def candidate(transport: Transport, clock: Clock, identity: str, times: LeaseTimes | None = None) -> Candidate:
     told: list[str] = []
     elector = Elector(
         KubeClient(transport),
@@ -54,7 +55,7 @@ def candidate(transport: Transport, clock: Clock, identity: str) -> Candidate:
         identity=identity,
         on_elected=lambda: told.append("elected"),
         on_lost=lambda: told.append("lost"),
-        times=LeaseTimes(),
+        times=times,
         monotonic=clock.monotonic,
         now=clock.now,
     )
@@ -153,6 +154,19 @@ def test_it_is_no_leader_while_a_renewal_hangs(server: FakeAPIServer, transport:
     clock.seconds += 0.1
 
     assert not one.elector.is_leader
+
+
+def test_a_hanging_renewal_is_given_up_in_time(server: FakeAPIServer, transport: Transport, clock: Clock) -> None:
+    """A request may take half of what is left between losing the lease and its end, not the client's own deadline."""
+    times = LeaseTimes(lease_for=1.2, renew_within=1.0, renew_after=0.5)
+    one = candidate(transport, clock, "one", times)
+    one.elector.turn()
+    server.script("patch", Silence())
+    clock.seconds += 0.5
+    began = time.monotonic()
+    one.elector.turn()
+
+    assert time.monotonic() - began < 1
 
 
 def test_being_pushed_aside_loses_at_once(server: FakeAPIServer, transport: Transport, clock: Clock) -> None:

@@ -73,6 +73,17 @@ def test_a_base_path_is_kept(server: FakeAPIServer) -> None:
     assert server.seen[0].path == "/api/v1/services"
 
 
+def test_a_proxy_of_the_environment_is_used(server: FakeAPIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the library finds in the environment applies to us too."""
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "")
+    transport = Transport(Configuration(host="http://apiserver.invalid"))
+    transport.request("GET", "/api/v1/services", attempt="cannot try")
+    transport.close()
+
+    assert server.seen[0].headers["Host"] == "apiserver.invalid"
+
+
 def test_connections_are_used_again(server: FakeAPIServer, transport: Transport) -> None:
     """Ten requests in a row go over one connection, also after refusals."""
     for path in ["/api/v1/services", "/api/v1/services/none"] * 5:
