@@ -159,7 +159,7 @@ def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
     Go takes null for absent everywhere, which costs too much to allow for in every field: so it
     is taken out only of what could not be read otherwise.
     """
-    if not raw:
+    if not raw or bytes(raw) == b"null":
         raise Undecodable(NO_CONTENT)
     try:
         return decoder.decode(raw)

@@ -19,8 +19,8 @@ from webhook import settings as flags
 from webhook.asgi import Application
 from webhook.connection import Worker
 from webhook.log import configure
-from webhook.process import Process
 from webhook.settings import Settings
+from webhook.tls import Serving
 
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat file, not ours
 
@@ -30,7 +30,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._process: Process | None = None
+        self._serving: Serving | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,13 +41,16 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Application:
         """Make the process's parts; called in the worker."""
-        self._process = Process(self._settings)
-        return self._process.application
+        from webhook.process import Process  # noqa: PLC0415 - 40 MB that only the worker needs
+
+        process = Process(self._settings)
+        self._serving = process.serving
+        return process.application
 
     def _context(self, _config: object, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        if self._process is None:
+        if self._serving is None:
             raise RuntimeError("gunicorn asked for TLS before it loaded the application")
-        return self._process.serving.listening_context()
+        return self._serving.listening_context()
 
 
 def options(settings: Settings, worker: type[Worker], context: Callable[..., ssl.SSLContext]) -> dict[str, Any]:

@@ -86,8 +86,6 @@ def read(values: Mapping[str, Any]) -> Settings:
 
 def _misfits(values: Mapping[str, Any]) -> list[str]:
     wrong = []
-    if values["bind"] and not values["standalone"]:
-        wrong.append("--bind: goes with --standalone; in a cluster use --secure-port")
     if bool(values["tls_cert_file"]) != bool(values["tls_private_key_file"]):
         wrong.append("--tls-cert-file and --tls-private-key-file: set both, or neither")
     wrong.extend(

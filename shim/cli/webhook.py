@@ -45,7 +45,9 @@ FLAGS: Final = (
 @click.command("webhook")
 @flags.options(FLAGS)
 @click.option("--standalone", is_flag=True, help="Run without a cluster, with a self-made certificate.")
-@click.option("--bind", default="", help="Where to listen when standalone, as host:port. [none]")
+@click.option(
+    "--bind", default="", help="Where to listen, instead of --secure-port on all addresses, as host:port. [none]"
+)
 def command(standalone: bool, bind: str, **given: str) -> None:
     """Run the admission webhook.
 

@@ -65,7 +65,7 @@ def refused(given: Ingress, settings: Settings = DEFAULTS) -> str:
         pytest.param({"cert-manager.io/issuer-kind": "X"}, False, id="kind alone"),
     ],
 )
-def test_annotation_triggers(annotations: dict[str, str], expected: bool) -> None:
+def test_annotation_triggers(annotations: dict[str, str], expected: bool) -> None:  # noqa: FBT001 - a table's column
     assert is_wanted(ingress(annotations=annotations), DEFAULTS) is expected
 
 

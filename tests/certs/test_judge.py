@@ -1,0 +1,204 @@
+"""The one door: which requests are judged, how verdicts are told, and that no input makes it raise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certs.api.admission import AdmissionRequest, AdmissionReview
+from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
+from certs.api.meta import IssuerReference
+from certs.facts import NothingKnown
+from certs.judge import Judge
+from tests.webhook.reviews import certificate, ingress, review
+
+CASES = sorted((Path(__file__).parents[1] / "cases" / "admission").glob("*.yaml"))
+RESOURCES = {
+    "Certificate": ("cert-manager.io", "certificates"),
+    "CertificateRequest": ("cert-manager.io", "certificaterequests"),
+    "Issuer": ("cert-manager.io", "issuers"),
+    "ClusterIssuer": ("cert-manager.io", "clusterissuers"),
+    "Order": ("acme.cert-manager.io", "orders"),
+    "Challenge": ("acme.cert-manager.io", "challenges"),
+    "Ingress": ("networking.k8s.io", "ingresses"),
+}
+
+
+class KnownIssuers:
+    """Facts of a case: the issuers that it lists."""
+
+    synced = True
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        kinds: dict[str, type[Issuer | ClusterIssuer]] = {"Issuer": Issuer, "ClusterIssuer": ClusterIssuer}
+        self._issuers: dict[tuple[str, str], AnyIssuer] = {
+            (obj["kind"], obj["metadata"]["name"]): msgspec.convert(obj, kinds[obj["kind"]]) for obj in objects
+        }
+
+    def issuer(self, namespace: str, ref: IssuerReference) -> AnyIssuer | None:
+        return self._issuers.get((ref.effective_kind, ref.name))
+
+
+def request(body: bytes) -> AdmissionRequest:
+    return msgspec.json.decode(body, type=AdmissionReview).request
+
+
+def cases() -> list[Any]:
+    """Return every case of the corpus, named by file and title."""
+    return [
+        pytest.param(case, id=f"{path.stem}: {case['case']}")
+        for path in CASES
+        for case in yaml.safe_load(path.read_text())
+    ]
+
+
+@pytest.mark.parametrize("case", cases())
+def test_case_of_the_corpus(case: dict[str, Any]) -> None:
+    """The verdict, and each of the texts that must stand in its message or warnings."""
+    group, plural = RESOURCES[case["object"]["kind"]]
+    operation = "UPDATE" if "old" in case else "CREATE"
+    body = review(plural, case["object"]["kind"], case["object"], group=group, operation=operation, old=case.get("old"))
+    facts = KnownIssuers(case["issuers"]) if "issuers" in case else NothingKnown()
+
+    verdict = Judge(facts=facts).validate(request(body))
+
+    assert verdict.allowed == (not case.get("denied")), verdict.message
+    for text in case.get("denied", []):
+        assert text in verdict.message
+    assert len(verdict.problems) == len(case.get("denied", [])) or "[" in verdict.message
+    for text in case.get("warnings", []):
+        assert any(text in warning for warning in verdict.warnings)
+    if case.get("rules"):
+        assert verdict.audit["denied-by"] == case["rules"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        pytest.param(review("certificates", "Certificate", None), 400, "there is no content", id="no object"),
+        pytest.param(review("certificates", "Certificate", []), 400, "cannot read", id="not an object"),
+        pytest.param(review("certificates", "Certificate", {"spec": 1}), 400, "cannot read", id="wrong type within"),
+        pytest.param(
+            review("certificates", "Certificate", certificate(duration="90d")), 400, "time: unknown unit", id="duration"
+        ),
+        pytest.param(
+            review("certificates", "Certificate", certificate(), operation="UPDATE"),
+            400,
+            "there is no content",
+            id="update without old object",
+        ),
+        pytest.param(
+            review("certificates", "Issuer", {}), 403, "not of type Certificate", id="kind of another resource"
+        ),
+        pytest.param(review("", "Certificate", {}), 403, "Resource field is unset", id="no resource"),
+        pytest.param(review("pods", "Pod", {}, group=""), 200, "", id="somebody else's resource"),
+        pytest.param(review("certificates", "Certificate", None, operation="DELETE"), 200, "", id="delete"),
+        pytest.param(
+            review("certificates", "Certificate", certificate(renewBefore=None)), 200, "", id="null is absent"
+        ),
+    ],
+)
+def test_odd_requests(body: bytes, code: int, message: str) -> None:
+    verdict = Judge().validate(request(body))
+
+    assert (verdict.code, verdict.allowed) == (code, code == 200)
+    assert message in verdict.message
+
+
+def test_problems_of_an_ingress_are_told_with_their_remedies() -> None:
+    bad = ingress(
+        annotations={"cert-manager.io/issuer": "a", "cert-manager.io/cluster-issuer": "b", "cert-manager.io/isuer": "c"}
+    )
+
+    verdict = Judge().validate(request(review("ingresses", "Ingress", bad, group="networking.k8s.io")))
+
+    assert verdict.message == (
+        "2 problems:\n"
+        '1. metadata.annotations[cert-manager.io/isuer]: Invalid value: "cert-manager.io/isuer": unknown annotation;'
+        " did you mean cert-manager.io/issuer?\n"
+        "2. metadata.annotations[cert-manager.io/issuer]: Forbidden:"
+        ' both "cert-manager.io/issuer" and "cert-manager.io/cluster-issuer" may not be set; remove one of the two'
+    )
+    assert verdict.audit["denied-by"] == "unknown-annotation,issuer-contradiction"
+
+
+def test_remedies_of_our_own_kinds_are_warnings() -> None:
+    """The message stays word for word the API's."""
+    verdict = Judge().validate(request(review("certificates", "Certificate", certificate(secretName=""))))
+
+    assert verdict.message == "spec.secretName: Required value: must be specified"
+    assert verdict.warnings == ("spec.secretName: name the Secret that shall receive key and certificate",)
+
+
+def test_what_could_not_be_checked_is_said() -> None:
+    verdict = Judge().validate(request(review("ingresses", "Ingress", ingress(), group="networking.k8s.io")))
+
+    assert verdict.allowed
+    assert verdict.audit == {"not-checked": "host-unprovable: the cluster is not known yet"}
+
+
+def test_warnings_are_few_and_short() -> None:
+    names = [f"x{i}" * 60 for i in range(20)]
+    bad = ingress(tls=[{"secretName": name} for name in names], annotations={})
+
+    verdict = Judge().validate(request(review("ingresses", "Ingress", bad, group="networking.k8s.io")))
+
+    assert len(verdict.warnings) <= 8
+    assert all(len(warning) <= 120 for warning in verdict.warnings)
+
+
+def test_identity_is_written_into_a_request() -> None:
+    obj = {"metadata": {}, "spec": {"request": "eA==", "username": "somebody else", "extra": {"a": ["b"]}}}
+
+    operations = Judge().mutate(request(review("certificaterequests", "CertificateRequest", obj))).operations
+
+    assert {operation.path: operation.value for operation in operations} == {
+        "/spec/uid": "7",
+        "/spec/username": "dev",
+        "/spec/groups": ["devs", "system:authenticated"],
+        "/spec/extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=aa"]},
+    }
+
+
+def test_identity_that_stands_there_is_not_patched() -> None:
+    spec = {
+        "uid": "7",
+        "username": "dev",
+        "groups": ["devs", "system:authenticated"],
+        "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=aa"]},
+    }
+
+    verdict = Judge().mutate(request(review("certificaterequests", "CertificateRequest", {"spec": spec})))
+
+    assert verdict.operations == ()
+
+
+def test_spec_that_is_no_object_is_refused_by_the_mutation() -> None:
+    verdict = Judge().mutate(request(review("certificaterequests", "CertificateRequest", {"spec": 1})))
+
+    assert (verdict.code, verdict.message) == (403, "value cannot be set because .spec is not a map[string]interface{}")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(RESOURCES)), st.sampled_from(["CREATE", "UPDATE"]), JSON, JSON)
+def test_no_object_makes_it_raise(kind: str, operation: str, spec: object, annotations: object) -> None:
+    group, plural = RESOURCES[kind]
+    obj = {"metadata": {"annotations": annotations}, "spec": spec}
+    asked = request(review(plural, kind, obj, group=group, operation=operation, old=obj))
+
+    for verdict in (Judge().validate(asked), Judge().mutate(asked)):
+        assert verdict.code in {200, 400, 403}
+        json.dumps(verdict.message)

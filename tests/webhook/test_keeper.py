@@ -1,0 +1,143 @@
+"""The turns of the keeper: what is made, published and served, and how replicas agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from certs.api.core import Secret
+from certs.api.meta import ObjectMeta
+from shim.kube.kubeclient import KubeClient
+from shim.kube.transport import connect
+from tests.fakes.apiserver import FakeAPIServer, Status
+from webhook.authority import make_authority, read_authority
+from webhook.configuration import ClientConfig, MutatingWebhookConfiguration, ValidatingWebhookConfiguration, Webhook
+from webhook.keeper import LOOK_AGAIN, SPREAD, Keeper, Names
+from webhook.tls import Serving
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+NAMES = Names("cert-manager", "certshim-webhook-ca", "certshim-webhook", ("webhook.svc",), 7 * DAY)
+META = ObjectMeta(name="certshim-webhook")
+
+
+@pytest.fixture
+def server() -> Iterator[FakeAPIServer]:
+    with FakeAPIServer() as started:
+        started.put(
+            ValidatingWebhookConfiguration(META, (Webhook("kinds.certshim.io"), Webhook("ingress.certshim.io")))
+        )
+        started.put(MutatingWebhookConfiguration(META, (Webhook("kinds.certshim.io"),)))
+        yield started
+
+
+@pytest.fixture
+def client(server: FakeAPIServer, tmp_path: Path) -> KubeClient:
+    return KubeClient(connect(server.kubeconfig(tmp_path / "kubeconfig"), workers=1))
+
+
+def secret(client: KubeClient) -> Secret:
+    return client.get(Secret, NAMES.secret_namespace, NAMES.secret_name)
+
+
+def bundles(client: KubeClient) -> set[bytes]:
+    """Return the bundles that any entry of any configuration trusts."""
+    kinds = (ValidatingWebhookConfiguration, MutatingWebhookConfiguration)
+    configurations = [client.get(kind, "", "certshim-webhook") for kind in kinds]
+    return {webhook.client_config.ca_bundle for one in configurations for webhook in one.webhooks}
+
+
+def test_first_turn_makes_publishes_and_serves(client: KubeClient) -> None:
+    serving = Serving()
+    serving.placeholder = True
+
+    again = Keeper(client, serving, NAMES).turn(NOW)
+
+    assert bundles(client) == {secret(client).data["ca.crt"]}
+    assert not serving.problem
+    assert again == NOW + LOOK_AGAIN
+
+
+def test_second_turn_writes_nothing(server: FakeAPIServer, client: KubeClient) -> None:
+    keeper = Keeper(client, Serving(), NAMES)
+    keeper.turn(NOW)
+    before = len(server.seen)
+
+    keeper.turn(NOW + LOOK_AGAIN)
+
+    assert {request.verb for request in server.seen[before:]} == {"get"}
+
+
+def test_replicas_agree_on_one_ca(server: FakeAPIServer, client: KubeClient) -> None:
+    """Whoever comes second to create takes what the first has made."""
+    Keeper(client, Serving(), NAMES).turn(NOW)
+    first = secret(client)
+    server.script("get", Status(404, "NotFound"))  # the second looked before the first wrote
+    second = Keeper(client, Serving(), NAMES)
+
+    again = second.turn(NOW)
+    second.turn(again)
+
+    assert again == NOW
+    assert secret(client).data == first.data
+
+
+@pytest.mark.parametrize("data", [{}, {**make_authority(NOW).data(), "tls.key": b"x"}], ids=["empty", "broken"])
+def test_unusable_secret_is_replaced(client: KubeClient, data: dict[str, bytes]) -> None:
+    metadata = ObjectMeta(name=NAMES.secret_name, namespace=NAMES.secret_namespace)
+    client.create(Secret(metadata=metadata, data=data), field_manager="test")
+
+    Keeper(client, Serving(), NAMES).turn(NOW)
+
+    assert read_authority(secret(client).data).renew_at > NOW
+
+
+def test_bundle_that_somebody_changed_is_put_back(server: FakeAPIServer, client: KubeClient) -> None:
+    keeper = Keeper(client, Serving(), NAMES)
+    keeper.turn(NOW)
+    server.put(MutatingWebhookConfiguration(META, (Webhook("kinds.certshim.io", ClientConfig(b"other")),)))
+
+    keeper.turn(NOW + LOOK_AGAIN)
+
+    assert bundles(client) == {secret(client).data["ca.crt"]}
+
+
+def test_new_ca_is_trusted_before_its_leaf_is_served(client: KubeClient) -> None:
+    """The bundle holds both, and the new leaf waits until the API servers have heard of it."""
+    serving = Serving()
+    keeper = Keeper(client, serving, NAMES)
+    keeper.turn(NOW)
+    old = read_authority(secret(client).data)
+    due = old.renew_at
+    keeper = Keeper(client, serving, NAMES)
+    keeper.turn(due - DAY)
+    served = serving.listening_context()
+
+    again = keeper.turn(due)
+
+    new = read_authority(secret(client).data)
+    assert new.certificate != old.certificate
+    assert bundles(client) == {new.bundle}
+    assert old.bundle in new.bundle
+    assert again == due + SPREAD
+    assert serving.listening_context() is served
+
+    keeper.turn(again)
+
+    assert serving.listening_context() is not served
+
+
+def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
+    serving = Serving()
+    keeper = Keeper(client, serving, NAMES)
+    keeper.turn(NOW)
+    first = serving.listening_context()
+    keeper.turn(NOW + 4 * DAY)
+    assert serving.listening_context() is first
+
+    keeper.turn(NOW + 5 * DAY)
+
+    assert serving.listening_context() is not first

@@ -1,0 +1,120 @@
+"""Bytes to bytes: the envelope, what is counted, and that Flask's route gives the same answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import jsonpatch
+import pytest
+
+from certs.judge import Judge
+from tests.webhook.reviews import certificate, ingress, review
+from webhook.app import create_app
+from webhook.review import MUTATE, VALIDATE, Count, Reviewer
+
+
+@pytest.fixture
+def reviewer() -> Reviewer:
+    return Reviewer(Judge())
+
+
+def test_allowed_has_no_status(reviewer: Reviewer) -> None:
+    reply = reviewer.answer(VALIDATE, "application/json", review("certificates", "Certificate", certificate()))
+
+    assert json.loads(reply.body) == {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {"uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "allowed": True},
+    }
+
+
+def test_denied_says_why(reviewer: Reviewer) -> None:
+    body = review("certificates", "Certificate", certificate(secretName=""))
+
+    response = json.loads(reviewer.answer(VALIDATE, "application/json; charset=utf-8", body).body)["response"]
+
+    assert response["allowed"] is False
+    assert response["status"] == {
+        "code": 403,
+        "message": "spec.secretName: Required value: must be specified",
+        "reason": "Forbidden",
+    }
+    assert response["warnings"]
+
+
+def test_patch_is_a_json_patch_of_the_object(reviewer: Reviewer) -> None:
+    obj = ingress("a.example.com", "b.example.com")
+
+    body = review("ingresses", "Ingress", obj, group="networking.k8s.io")
+    response = json.loads(reviewer.answer(MUTATE, "application/json", body).body)["response"]
+
+    patched: Any = jsonpatch.JsonPatch(json.loads(base64.b64decode(response["patch"]))).apply(obj)
+    assert response["patchType"] == "JSONPatch"
+    assert patched["spec"]["tls"] == [{"hosts": ["a.example.com", "b.example.com"], "secretName": "shop-tls"}]
+
+
+def test_verdicts_are_counted_and_malformed_requests_apart(reviewer: Reviewer) -> None:
+    reviewer.answer(VALIDATE, "application/json", review("certificates", "Certificate", certificate()))
+    reviewer.answer(VALIDATE, "application/json", review("whatever", "Whatever", {}, group="made.up"))
+    reviewer.answer(VALIDATE, "application/json", b"{")
+
+    assert reviewer.tally.verdicts == {
+        Count(VALIDATE, "certificates", "CREATE", 200): 1,
+        Count(VALIDATE, "other", "CREATE", 200): 1,
+    }
+    assert reviewer.tally.malformed == {400: 1}
+
+
+def test_only_a_probe_closes_its_connection(reviewer: Reviewer) -> None:
+    probe = reviewer.answer(VALIDATE, "application/json", review("configmaps", "ConfigMap", {}, group=""))
+    other = reviewer.answer(VALIDATE, "application/json", review("certificates", "Certificate", certificate()))
+
+    assert (probe.close, other.close) == (True, False)
+
+
+@pytest.mark.parametrize("path", [MUTATE, VALIDATE])
+def test_flask_route_answers_the_same(reviewer: Reviewer, path: str) -> None:
+    body = review("ingresses", "Ingress", ingress(), group="networking.k8s.io")
+    client = create_app(reviewer, healthy=str, ready=str).test_client()
+
+    answered = client.post(path, data=body, content_type="application/json", base_url="https://webhook")
+
+    assert answered.data == reviewer.answer(path, "application/json", body).body
+
+
+def test_reviews_are_not_taken_without_tls(reviewer: Reviewer) -> None:
+    client = create_app(reviewer, healthy=str, ready=str).test_client()
+
+    answered = client.post(VALIDATE, data=b"{}", content_type="application/json", base_url="http://webhook")
+
+    assert answered.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/livez", 200, "ok\n"),
+        ("/healthz", 500, "no certificate\n"),
+        ("/readyz", 503, "not called\n"),
+        ("/nowhere", 404, '{"kind":"Status"'),
+    ],
+)
+def test_health(reviewer: Reviewer, path: str, status: int, text: str) -> None:
+    client = create_app(reviewer, healthy=lambda: "no certificate", ready=lambda: "not called").test_client()
+
+    answered = client.get(path)
+
+    assert (answered.status_code, answered.text[: len(text)]) == (status, text)
+
+
+def test_metrics(reviewer: Reviewer) -> None:
+    reviewer.answer(VALIDATE, "application/json", review("certificates", "Certificate", certificate()))
+
+    page = create_app(reviewer, healthy=str, ready=str).test_client().get("/metrics").text
+
+    expected = (
+        'certshim_webhook_reviews_total{code="200",operation="CREATE",path="/validate",resource="certificates"} 1.0'
+    )
+    assert expected in page
