@@ -30,6 +30,7 @@ from certs.decide.order import ObservedOrder
 from certs.decide.request import ObservedRequest
 from shim import VERSION
 from shim.acme.accounts import Accounts
+from shim.acme.transport import Exchange
 from shim.acme.transport import Settings as ACMESettings
 from shim.controllers.certificate import CertificateController
 from shim.controllers.challenge import ChallengeController
@@ -70,9 +71,14 @@ class NotSynced(Exception):
 
 
 class Shim:
-    """One replica.  `run` blocks until `stop` is called (from a signal handler) or the lease is lost."""
+    """One replica.  `run` blocks until `stop` is called (from a signal handler) or the lease is lost.
 
-    def __init__(self, settings: Settings, *, hook: Hook = no_hook) -> None:
+    `hook` is called around each act, `exchanged` after each exchange with a CA: tests end the process there.
+    """
+
+    def __init__(
+        self, settings: Settings, *, hook: Hook = no_hook, exchanged: Callable[[Exchange], None] | None = None
+    ) -> None:
         self._settings = settings
         self._ending = threading.Event()
         self._lost = False
@@ -88,7 +94,9 @@ class Shim:
             secrets=Secrets(self._stores.secrets, self._stores.secret_metadata, self._cluster.client),
             client=self._cluster.client,
             recorder=self._recorder,
-            accounts=Accounts(ACMESettings(user_agent=f"certshim/{VERSION}", observe=self._metrics.exchanged)),
+            accounts=Accounts(
+                ACMESettings(user_agent=f"certshim/{VERSION}", observe=exchanged or self._metrics.exchanged)
+            ),
             settings=settings.controllers,
         )
         self._workers = Workers(self._queue, self._loops(hook), count=settings.workers)

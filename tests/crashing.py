@@ -2,8 +2,10 @@
 
     python -m tests.crashing STAGE NUMBER [shim flags]
 
-STAGE is `before` or `after` an act, NUMBER counts the acts of this process: 1 is its first.  Nothing is flushed and
-no handler runs, as in a real crash.  The product has no such switch: this builds it with the engine's hook.
+STAGE is `before` or `after` an act, and NUMBER counts the acts of this process: 1 is its first.  Or STAGE is the
+name of an ACME exchange (`authorize_order`, `create_order_cert`, …): the process dies when the answer of the
+NUMBERth is there and before anything is done with it.  Nothing is flushed and no handler runs, as in a real
+crash.  The product has no such switch: this builds it with its hooks.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from shim import settings
+from shim.acme.transport import Exchange
 from shim.app import Shim
 from shim.engine.loop import Stage
 from shim.engine.reconciler import Key
@@ -34,7 +37,11 @@ def main(stage: str, number: int, flags: Sequence[str]) -> None:
         if at == stage and next(acts) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.exit(Shim(settings.read(given), hook=crash).run())
+    def crash_after(exchange: Exchange) -> None:
+        if exchange.action == stage and exchange.status < 400 and next(acts) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.exit(Shim(settings.read(given), hook=crash, exchanged=crash_after).run())
 
 
 if __name__ == "__main__":

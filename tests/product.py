@@ -1,4 +1,4 @@
-"""The product on the kit: installed from `manifests/`, run under the RBAC that we ship, never as an admin.
+"""The product on a cluster: installed from `manifests/`, run under the RBAC that we ship, never as an admin.
 
 The demo, the system tests and the benchmarks all use this, so that what they show is what users get.
 What differs from an installation in a cluster: the processes are not pods, so the webhook is reached by URL instead
@@ -9,39 +9,78 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import requests
 import yaml
 
-from tests.cluster import Cluster, Pebble, Process
+from tests.cluster import Pebble, Process
+from tests.cluster.names import Names
+from tests.cluster.ports import Ports
 
 MANIFESTS: Final = Path(__file__).parent.parent / "manifests"
 NAMESPACE: Final = "cert-manager"
 CERTSHIM: Final = Path(sys.executable).with_name("certshim")
+LOOPBACK: Final = "127.0.0.1"
 # Pods and the Services in front of them are what a cluster without nodes has no use for.
 NOT_HERE: Final = frozenset(("Deployment", "Service", "PodDisruptionBudget"))
+CONFIGURATIONS: Final = "validatingwebhookconfiguration,mutatingwebhookconfiguration"
+CONFIGURATION: Final = "certshim-webhook"
+
+
+class Edge(Protocol):
+    """The ports at which the proxy listens."""
+
+    @property
+    def http_port(self) -> int: ...
+    @property
+    def https_port(self) -> int: ...
+
+
+class Ground(Protocol):
+    """What the product is put on: the kit, or a cluster that is there already."""
+
+    @property
+    def ports(self) -> Ports: ...
+    @property
+    def caddy(self) -> Edge: ...
+    @property
+    def names(self) -> Names: ...
+    @property
+    def ca(self) -> Pebble: ...
+    @property
+    def ingress_class(self) -> str: ...
+    def kubectl(self, *args: str, stdin: str | None = None) -> str: ...
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path: ...
+    def run(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> Process: ...
 
 
 class Product:
-    """One installation; `shim` and `webhook` are its processes once started."""
+    """One installation and how its processes are started."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Ground) -> None:
         self.cluster = cluster
         self.responder_port = cluster.ports.free()
         self.webhook_port = cluster.ports.free()
-        self.shim_health = f"http://127.0.0.1:{cluster.ports.free()}"
-        self.shim_metrics = f"http://127.0.0.1:{cluster.ports.free()}"
+        self.shim_health = f"http://{LOOPBACK}:{cluster.ports.free()}"
+        self.shim_metrics = f"http://{LOOPBACK}:{cluster.ports.free()}"
+        self.webhook_health = f"http://{LOOPBACK}:{cluster.ports.free()}"
+        self.webhook_metrics = f"http://{LOOPBACK}:{cluster.ports.free()}"
 
     def install(self) -> None:
         """Apply CRDs, namespace and RBAC; the admission configuration comes with `start_webhook`."""
-        for path in sorted((MANIFESTS / "crds").glob("*.yaml")):
-            self.cluster.kubectl("apply", "--server-side", "-f", str(path))
-        objects = [obj for obj in self._install_objects() if obj["kind"] not in NOT_HERE and not _is_admission(obj)]
-        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(self.installed_objects()))
         self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+
+    def installed_objects(self) -> list[dict[str, Any]]:
+        """Return what `install` applies."""
+        return _manifests("crds", lambda _: True) + _manifests(
+            "install", lambda obj: obj["kind"] not in NOT_HERE and not _is_admission(obj)
+        )
+
+    # -- the shim ----------------------------------------------------------------------------------------------
 
     def start_shim(self, *flags: str, name: str = "shim", env: Mapping[str, str] | None = None) -> Process:
         """Start the shim as its service account and wait until its stores are complete."""
@@ -58,7 +97,7 @@ class Product:
             f"--kubeconfig={cluster.service_account_kubeconfig(NAMESPACE, 'certshim-shim')}",
             f"--cluster-resource-namespace={NAMESPACE}",
             f"--leader-election-namespace={NAMESPACE}",
-            f"--acme-http01-responder-listen-address=127.0.0.1:{self.responder_port}",
+            f"--acme-http01-responder-listen-address={LOOPBACK}:{self.responder_port}",
             f"--acme-http01-responder-address=localhost:{self.responder_port}",
             f"--acme-http01-solver-nameservers={cluster.names.address}",
             f"--acme-http01-self-check-port={cluster.caddy.http_port}",
@@ -67,14 +106,51 @@ class Product:
             *flags,
         ]
 
-    def _install_objects(self) -> list[dict[str, Any]]:
-        texts = [path.read_text() for path in sorted((MANIFESTS / "install").glob("[0-9]*.yaml"))]
-        return [obj for text in texts for obj in yaml.safe_load_all(text) if obj]
+    # -- the webhook -------------------------------------------------------------------------------------------
+
+    def start_webhook(self, *flags: str, host: str = LOOPBACK, seconds: float = 30) -> Process:
+        """Start the webhook as its service account and wait until the API server has called it at `host`.
+
+        Once it has stopped, the API server refuses changes of our kinds until `withdraw_admission`.
+        """
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(self._admission(host)))
+        process = self.cluster.run("webhook", self.webhook_command(*flags, host=host))
+        process.wait_until(lambda: requests.get(f"{self.webhook_health}/readyz", timeout=2).ok, seconds=seconds)
+        return process
+
+    def webhook_command(self, *flags: str, host: str = LOOPBACK) -> list[str | Path]:
+        """Return how the webhook is started here; later flags win."""
+        return [
+            CERTSHIM,
+            "webhook",
+            f"--kubeconfig={self.cluster.service_account_kubeconfig(NAMESPACE, 'certshim-webhook')}",
+            f"--secure-port={self.webhook_port}",
+            f"--healthz-port={self.webhook_health.rpartition(':')[2]}",
+            f"--metrics-listen-address={self.webhook_metrics.removeprefix('http://')}",
+            f"--dynamic-serving-ca-secret-namespace={NAMESPACE}",
+            "--dynamic-serving-ca-secret-name=certshim-webhook-ca",
+            f"--dynamic-serving-dns-names={host}",
+            *flags,
+        ]
+
+    def withdraw_admission(self) -> None:
+        """Have the API server ask nobody any more."""
+        self.cluster.kubectl("delete", CONFIGURATIONS, CONFIGURATION, "--ignore-not-found")
+
+    def _admission(self, host: str) -> list[dict[str, Any]]:
+        """Return the webhook configurations with the Service replaced by a URL."""
+        configurations = _manifests("install", _is_admission)
+        for webhook in (webhook for one in configurations for webhook in one["webhooks"]):
+            service = webhook["clientConfig"].pop("service")
+            webhook["clientConfig"]["url"] = f"https://{host}:{self.webhook_port}{service['path']}"
+        return configurations
+
+    # -- issuers -----------------------------------------------------------------------------------------------
 
     def issuer(
         self, name: str, namespace: str, *, ca: Pebble | None = None, email: str = "admin@example.test"
     ) -> dict[str, Any]:
-        """Return an ACME Issuer for the kit's Pebble (or another) with one HTTP-01 solver."""
+        """Return an ACME Issuer for the cluster's Pebble (or another) with one HTTP-01 solver."""
         return {
             "apiVersion": "cert-manager.io/v1",
             "kind": "Issuer",
@@ -91,6 +167,11 @@ class Product:
             "privateKeySecretRef": {"name": f"{name}-account"},
             "solvers": [{"http01": {"ingress": {"ingressClassName": self.cluster.ingress_class}}}],
         }
+
+
+def _manifests(folder: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    texts = [path.read_text() for path in sorted((MANIFESTS / folder).glob("*.yaml"))]
+    return [obj for text in texts for obj in yaml.safe_load_all(text) if obj and wanted(obj)]
 
 
 def _is_admission(obj: dict[str, Any]) -> bool:

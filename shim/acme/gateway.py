@@ -25,7 +25,14 @@ from certs.pki import pem
 from certs.pki.names import canonical_dns_names
 from shim.acme import wire
 from shim.acme.problems import AlreadyReplaced, OrderGone, OrderNotReady, Refusal, failure, forgotten
-from shim.acme.resources import Account, AuthorizationResource, Directory, IssuedChain, OrderResource
+from shim.acme.resources import (
+    Account,
+    AuthorizationResource,
+    Directory,
+    IssuedChain,
+    OrderPage,
+    OrderResource,
+)
 from shim.acme.session import Session
 from shim.acme.signing import AccountKey, ExternalAccount
 from shim.acme.transport import Transport
@@ -34,6 +41,7 @@ _T = TypeVar("_T")
 
 DIRECTORY_AGE: Final = 3600.0  # seconds; endpoints hardly ever change, profiles and terms now and then
 _ALTERNATE: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,<]{0,200}?\brel="?alternate"?', re.IGNORECASE)
+_NEXT: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,<]{0,200}?\brel="?next"?', re.IGNORECASE)
 _SHOWN_NAMES: Final = 5  # in a sentence; an order may have a hundred
 
 
@@ -136,6 +144,14 @@ class Gateway:
         order = _read(attempt, lambda: wire.read_order(answer, urljoin(url, location)))
         _require_same(attempt, names, order.identifiers)
         return order
+
+    def order_page(self, url: str) -> OrderPage:
+        """Read one page of the account's orders (§7.1.2.1), the first at `Account.orders`; few servers have it."""
+        attempt = f"cannot read the list of orders {url}"
+        answer = self._session.post(attempt, "get_orders", url)
+        urls = _read(attempt, lambda: wire.read_order_list(answer))
+        following = _NEXT.search(", ".join(answer.headers.getlist("Link")))
+        return OrderPage(urls, urljoin(url, following[1]) if following else "")
 
     def order(self, url: str) -> OrderResource:
         """Read an order (§7.1.3); raises `OrderGone` when the server forgot it."""

@@ -53,6 +53,15 @@ class Account:
     uri: str
     status: str
     contact: tuple[str, ...] = ()
+    orders: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One page of the URLs of an account's orders, RFC 8555 §7.1.2.1; `next_url` is empty on the last."""
+
+    urls: tuple[str, ...]
+    next_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ class _Problem(_Wire, frozen=True):
 class _Account(_Wire, frozen=True):
     status: str = ""
     contact: tuple[str, ...] | None = None
+    orders: str | None = None
+
+
+class _OrderList(_Wire, frozen=True):
+    orders: tuple[str, ...]
 
 
 class _Order(_Wire, frozen=True):
@@ -127,7 +132,12 @@ def read_directory(answer: Answer) -> Endpoints:
 def read_account(answer: Answer, uri: str) -> Account:
     """Return the account; some servers send no body for one that exists."""
     wire = _decode(answer, _Account) if answer.body.strip() else _Account()
-    return Account(uri=uri, status=wire.status or "valid", contact=wire.contact or ())
+    return Account(uri=uri, status=wire.status or "valid", contact=wire.contact or (), orders=wire.orders or "")
+
+
+def read_order_list(answer: Answer) -> tuple[str, ...]:
+    """Return the URLs of one page of an account's orders."""
+    return _decode(answer, _OrderList).orders
 
 
 def read_order(answer: Answer, url: str) -> OrderResource:

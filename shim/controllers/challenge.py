@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -137,7 +138,10 @@ class ChallengeController:
     def _answer(self, observed: ObservedChallenge, now: datetime) -> None:
         before = observed.progress
         assert before is not None  # noqa: S101  decided so
-        self._gateway(observed).answer(observed.challenge.spec.url)
+        # Servers refuse, as malformed, an answer to a challenge that they are validating already (told before a crash);
+        # if the challenge is really gone, the next look says so.
+        with suppress(OrderGone):
+            self._gateway(observed).answer(observed.challenge.spec.url)
         self._remember(observed.challenge, replace(before, answered=True, polls=0, due=now + FIRST_LOOK))
 
     def _drop_finalizers(self, challenge: Challenge, step: DropFinalizers) -> None:

@@ -17,7 +17,7 @@ _MOST: Final = 50_000
 
 
 class Memory(Generic[NoteT]):
-    """Notes by the uid of the object that they are about; safe to use from several threads."""
+    """Notes by the uid of the object that they are about (or another name of it); safe from several threads."""
 
     def __init__(self) -> None:
         self._notes: OrderedDict[str, NoteT] = OrderedDict()
@@ -34,6 +34,11 @@ class Memory(Generic[NoteT]):
             self._notes.move_to_end(uid)
             if len(self._notes) > _MOST:
                 self._notes.popitem(last=False)
+
+    def take(self, uid: str) -> NoteT | None:
+        """Return the note and forget it, or return None."""
+        with self._lock:
+            return self._notes.pop(uid, None)
 
     def drop(self, uid: str) -> None:
         """Forget; nothing there is fine."""

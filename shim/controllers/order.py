@@ -34,6 +34,7 @@ from certs.pki.csr import read_csr
 from certs.pki.x509 import read_chain
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, OrderGone, OrderNotReady
+from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
 from shim.controllers.issuer import forget_account, gateway_of
 from shim.controllers.world import World, with_next_attempt
@@ -142,8 +143,13 @@ class OrderController:
     def _new_order(self, observed: ObservedOrder, now: datetime) -> None:
         order, spec = observed.order, observed.order.spec
         identifiers = (*sorted(spec.dns_names), *sorted(spec.ip_addresses))
-        made = self._gateway(observed).new_order(
-            identifiers or (spec.common_name,),
+        names = identifiers or (spec.common_name,)
+        gateway = self._gateway(observed)
+        # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
+        first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
+        made = None if first_try else find_order(gateway, names)
+        made = made or gateway.new_order(
+            names,
             not_after=decision.not_after(order, now),
             profile=spec.profile,
             replaces=spec.replaces,

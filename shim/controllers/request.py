@@ -83,6 +83,7 @@ class RequestController:
     def _create_order(self, observed: ObservedRequest, step: CreateOrder) -> None:
         request = observed.request
         spec = order_spec(request, observed.issuer)
+        place = f"{request.metadata.namespace}/{step.name}"
         assert spec is not None  # noqa: S101  decided so: the order has a name
         order = Order(
             metadata=ObjectMeta(
@@ -95,8 +96,10 @@ class RequestController:
             spec=spec,
         )
         try:
+            self._world.untried.put(place, note=True)
             self._world.client.create(order, field_manager=ACME)
         except AlreadyExists:
+            self._world.untried.drop(place)
             self._world.client.get(Order, request.metadata.namespace, step.name)
             return
         tell = Tell("OrderCreated", f"Created Order resource {request.metadata.namespace}/{step.name}")

@@ -53,6 +53,7 @@ class World:
     recorder: Recorder
     accounts: Accounts
     settings: ControllerSettings
+    untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
     seen: Memory[Seen] = field(default_factory=Memory)
     progress: Memory[Progress] = field(default_factory=Memory)
 

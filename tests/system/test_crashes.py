@@ -73,8 +73,8 @@ class Runner:
     started: list[Process] = field(default_factory=list)
 
     @property
-    def flags(self) -> tuple[str, str]:
-        return "--leader-elect=false", f"--namespace={self.namespace}"
+    def flags(self) -> tuple[str, ...]:
+        return "--leader-elect=false", f"--namespace={self.namespace}", "--log-level=debug"
 
     def whole(self) -> Process:
         """Start an ordinary shim and wait until it works."""
@@ -144,6 +144,23 @@ def test_a_crash_at_any_step_boundary_loses_nothing(
         lambda: not process.running or shop.condition("Certificate", "web-tls").get("status") == "True", "a crash"
     )
     process.kill()
+
+    finish(shop, runner)
+
+    assert live_orders(cluster, ca) == before + 1
+
+
+@pytest.mark.parametrize(
+    "exchange", ["authorize_order", "get_authorization", "accept_challenge", "create_order_cert", "fetch_cert"]
+)
+def test_a_crash_with_the_ca_s_answer_in_hand_loses_nothing(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, exchange: str
+) -> None:
+    """The CA has done it and we have not stored it: above all, the order that newOrder made is found again."""
+    before = live_orders(cluster, ca)
+    process = runner.crashing(exchange, 1)
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    eventually(partial(_has_ended, process), "it crashes")
 
     finish(shop, runner)
 
