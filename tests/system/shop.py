@@ -13,7 +13,7 @@ import yaml
 
 from certs.pki.keys import decode_key, matches
 from certs.pki.x509 import Leaf, read_chain
-from tests.cluster import APIFailure
+from tests.cluster import APIFailure, Cluster
 from tests.product import Product
 
 T = TypeVar("T")
@@ -62,6 +62,7 @@ class Shop:
     """A namespace and what a developer does in it."""
 
     product: Product
+    cluster: Cluster
     namespace: str
 
     def host(self) -> str:
@@ -71,7 +72,7 @@ class Shop:
     def apply(self, obj: dict[str, Any]) -> None:
         """Server-side apply, as the admin."""
         obj["metadata"].setdefault("namespace", self.namespace)
-        self.product.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(obj))
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(obj))
 
     def issuer(self, name: str = "pebble") -> str:
         """Create an ACME Issuer for the kit's Pebble and wait until it is ready; return its name."""
@@ -88,7 +89,7 @@ class Shop:
             {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
             for host in hosts
         ]
-        spec: dict[str, Any] = {"ingressClassName": self.product.cluster.ingress_class, "rules": rules}
+        spec: dict[str, Any] = {"ingressClassName": self.cluster.ingress_class, "rules": rules}
         if tls is not None:
             spec["tls"] = tls
         metadata = {"name": name, "annotations": annotations}
@@ -97,7 +98,7 @@ class Shop:
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None."""
         try:
-            found: dict[str, Any] = self.product.cluster.api.get(PATHS[kind].format(self.namespace, name))
+            found: dict[str, Any] = self.cluster.api.get(PATHS[kind].format(self.namespace, name))
         except APIFailure as error:
             if error.code == 404:
                 return None
@@ -107,12 +108,12 @@ class Shop:
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Return all objects of a kind in the namespace."""
         path = PATHS[kind].format(self.namespace, "").rstrip("/")
-        found: list[dict[str, Any]] = self.product.cluster.api.get(path)["items"]
+        found: list[dict[str, Any]] = self.cluster.api.get(path)["items"]
         return found
 
     def delete(self, kind: str, name: str) -> None:
         """Delete an object."""
-        self.product.cluster.api.delete(PATHS[kind].format(self.namespace, name))
+        self.cluster.api.delete(PATHS[kind].format(self.namespace, name))
 
     def condition(self, kind: str, name: str, condition: str = "Ready") -> dict[str, Any]:
         """Return a condition of an object, empty when it has none."""

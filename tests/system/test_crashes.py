@@ -39,7 +39,7 @@ def ca(cluster: Cluster) -> Pebble:
 def account(product: Product, cluster: Cluster, ca: Pebble) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The account key and the status of an Issuer that was registered once, to be copied into each namespace."""
     cluster.kubectl("create", "namespace", "crashes")
-    shop = Shop(product, "crashes")
+    shop = Shop(product, cluster, "crashes")
     process = product.start_shim("--leader-elect=false", "--namespace=crashes")
     shop.apply(product.issuer("pebble", "crashes", ca=ca))
     status = shop.ready("Issuer", "pebble")["status"]
@@ -50,9 +50,11 @@ def account(product: Product, cluster: Cluster, ca: Pebble) -> Iterator[tuple[di
 
 
 @pytest.fixture
-def shop(product: Product, namespace: str, ca: Pebble, account: tuple[dict[str, Any], dict[str, Any]]) -> Shop:
+def shop(
+    product: Product, cluster: Cluster, namespace: str, ca: Pebble, account: tuple[dict[str, Any], dict[str, Any]]
+) -> Shop:
     """A namespace with an Issuer that is ready, and no shim running."""
-    shop, (key, status) = Shop(product, namespace), account
+    shop, (key, status) = Shop(product, cluster, namespace), account
     labels = {"controller.cert-manager.io/fao": "true"}
     metadata = {"name": "pebble-account", "labels": labels}
     shop.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": key})

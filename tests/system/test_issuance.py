@@ -19,8 +19,8 @@ ISSUER = "cert-manager.io/issuer"
 
 
 @pytest.fixture
-def shop(product: Product, shim: Process, namespace: str) -> Shop:
-    return Shop(product, namespace)
+def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
+    return Shop(product, cluster, namespace)
 
 
 def served_certificate(cluster: Cluster, host: str, roots: Path) -> Mapping[str, object]:
