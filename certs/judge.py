@@ -125,7 +125,11 @@ class Case:
 
     request: AdmissionRequest
     new: Any
-    old: Any  # None on create
+    decoder: msgspec.json.Decoder[Any]
+
+    def old(self) -> Any:
+        """Return the object before the update, None on create; decoded when asked for, as most rules never ask."""
+        return decode(self.decoder, self.request.old_object) if self.request.operation == "UPDATE" else None
 
 
 Rules = Callable[[Case], Findings]
@@ -145,11 +149,9 @@ class _Kind:
         given, own = request.kind, self._resource
         if given.kind != own.kind or given.version != own.version:
             return denied(f"internal error: object in admission request is not of type {own.kind}")
-        case = Case(
-            request,
-            decode(self._decoder, request.object),
-            decode(self._decoder, request.old_object) if request.operation == "UPDATE" else None,
-        )
+        if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
+            raise Undecodable(NO_CONTENT)
+        case = Case(request, decode(self._decoder, request.object), self._decoder)
         return self._tell(self._rules(case))
 
 
@@ -159,11 +161,11 @@ def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
     Go takes null for absent everywhere, which costs too much to allow for in every field: so it
     is taken out only of what could not be read otherwise.
     """
-    if not raw or bytes(raw) == b"null":
-        raise Undecodable(NO_CONTENT)
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if bytes(raw) in {b"", b"null"}:
+            raise Undecodable(NO_CONTENT) from error
         try:
             return decoder.decode(msgspec.json.encode(_without_nulls(msgspec.json.decode(raw))))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -245,8 +247,8 @@ RULES: Final[Mapping[type[KubeObject], Callable[[Judge], Rules]]] = {
     Certificate: lambda _: lambda case: judge_certificate(case.new),
     Issuer: lambda _: lambda case: judge_issuer(case.new),
     ClusterIssuer: lambda _: lambda case: judge_issuer(case.new),
-    CertificateRequest: lambda _: lambda case: judge_request(case.new, case.old, case.request.user_info),
-    Order: lambda _: lambda case: judge_order(case.new, case.old),
-    Challenge: lambda _: lambda case: judge_challenge(case.new, case.old),
+    CertificateRequest: lambda _: lambda case: judge_request(case.new, case.old(), case.request.user_info),
+    Order: lambda _: lambda case: judge_order(case.new, case.old()),
+    Challenge: lambda _: lambda case: judge_challenge(case.new, case.old()),
     Ingress: lambda judge: lambda case: judge_ingress(case.new, case.old, judge.facts, judge.settings),
 }

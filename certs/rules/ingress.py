@@ -67,12 +67,13 @@ class Rule:
     needs_facts: bool = False
 
 
-def judge_ingress(ingress: Ingress, old: Ingress | None, facts: Facts, settings: Settings) -> Findings:
-    """Return what is wrong with the Ingress and was not wrong before."""
+def judge_ingress(ingress: Ingress, old_of: Callable[[], Ingress | None], facts: Facts, settings: Settings) -> Findings:
+    """Return what is wrong with the Ingress and was not wrong before; `old_of` is asked only if anything is."""
     findings = Findings()
     wanted = is_wanted(ingress, settings)
     broken = _broken(ingress, facts, settings, wanted=wanted)
-    if broken and old is not None:
+    old = old_of() if broken else None
+    if old is not None:
         before = {str(problem) for _, problem in _broken(old, facts, settings, wanted=is_wanted(old, settings))}
         broken = [(rule, problem) for rule, problem in broken if str(problem) not in before]
     for rule, problem in broken:

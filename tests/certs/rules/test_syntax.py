@@ -1,0 +1,55 @@
+"""Names, labels and annotations as Kubernetes takes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from certs.problems import Path, Problems
+from certs.rules.syntax import (
+    MAX_ANNOTATIONS,
+    check_annotations,
+    check_labels,
+    qualified_name_problems,
+    subdomain_problems,
+)
+
+
+@pytest.mark.parametrize("name", ["a", "a-b.c0", "0", "a" * 253])
+def test_subdomains(name: str) -> None:
+    assert subdomain_problems(name) == []
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a..b", "a_b", "a" * 254, "a\n"], ids=repr)
+def test_no_subdomains(name: str) -> None:
+    assert subdomain_problems(name)
+
+
+@pytest.mark.parametrize("key", ["a", "A_b.c-1", "example.com/a", "a" * 63])
+def test_qualified_names(key: str) -> None:
+    assert qualified_name_problems(key) == []
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a/b/c", "A.com/a", "-a", "a" * 64], ids=repr)
+def test_no_qualified_names(key: str) -> None:
+    assert qualified_name_problems(key)
+
+
+@pytest.mark.parametrize(
+    ("labels", "problems"),
+    [({"a": ""}, 0), ({"a": "B_1"}, 0), ({"a": "x" * 64}, 1), ({"a": "x y"}, 1), ({"a b": "x y"}, 2)],
+    ids=repr,
+)
+def test_labels(labels: dict[str, str], problems: int) -> None:
+    found = Problems()
+
+    check_labels(Path("labels"), labels, found)
+
+    assert len(found) == problems
+
+
+def test_annotation_keys_are_compared_in_lower_case_and_their_size_is_bounded() -> None:
+    found = Problems()
+
+    check_annotations(Path("annotations"), {"Example.COM/a": "x" * MAX_ANNOTATIONS}, found)
+
+    assert str(found) == "annotations: Too long: may not be more than 262144 bytes"
