@@ -26,9 +26,10 @@ from certs.api.certificate import (
 from certs.api.meta import IssuerReference
 from certs.durations import Duration, parse_duration
 from certs.hosts import is_ip_address
+from certs.names import subdomain_problems
 from certs.problems import Path, Problems
 from certs.rules.findings import Findings, Undecodable
-from certs.rules.syntax import check_annotations, check_labels, subdomain_problems
+from certs.rules.syntax import check_annotations, check_labels
 from certs.wanted import ECDSA_SIZES, RSA_SIZES
 
 SPEC: Final = Path("spec")

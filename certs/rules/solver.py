@@ -23,9 +23,9 @@ from certs.api.issuer import (
 )
 from certs.api.meta import SecretKeySelector
 from certs.durations import parse_duration
+from certs.names import subdomain_problems
 from certs.problems import Path, Problems
 from certs.rules.findings import Undecodable
-from certs.rules.syntax import subdomain_problems
 
 SERVICE_TYPES: Final = ("", "ClusterIP", "NodePort")
 SERVICE_TYPE_TEXT: Final = 'must be empty, "ClusterIP" or "NodePort"'

@@ -1,4 +1,4 @@
-"""The syntax of names, labels and annotations, with Kubernetes' texts (apimachinery `util/validation`).
+"""The syntax of labels and annotations, with Kubernetes' texts (apimachinery `util/validation`).
 
 Each function returns sentences, none when the text is well formed; expressions run in linear time.
 """
@@ -9,19 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from certs.names import subdomain_problems
 from certs.problems import Path, Problems
 
-_SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE: Final = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
-MAX_SUBDOMAIN: Final = 253
 MAX_LABEL: Final = 63
 MAX_ANNOTATIONS: Final = 262144  # bytes of all keys and values together: 256 KiB
 
-_SUBDOMAIN_TEXT: Final = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start"
-    f" and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-)
 _QUALIFIED_TEXT: Final = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
     f" (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_QUALIFIED}')"
@@ -34,15 +29,7 @@ _LABEL_TEXT: Final = (
 
 
 def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
-
-
-def subdomain_problems(text: str) -> list[str]:
-    """Say why it is no DNS-1123 subdomain, the syntax of most object names."""
-    found = [_too_long(MAX_SUBDOMAIN)] if len(text) > MAX_SUBDOMAIN else []
-    if not re.fullmatch(_SUBDOMAIN, text):
-        found.append(_SUBDOMAIN_TEXT)
-    return found
+    return f"must be no more than {limit} characters"
 
 
 def qualified_name_problems(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names, labels and annotations as Kubernetes takes them."""
+"""Labels and annotations as Kubernetes takes them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ from certs.rules.syntax import (
     check_annotations,
     check_labels,
     qualified_name_problems,
-    subdomain_problems,
 )
-
-
-@pytest.mark.parametrize("name", ["a", "a-b.c0", "0", "a" * 253])
-def test_subdomains(name: str) -> None:
-    assert subdomain_problems(name) == []
-
-
-@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a..b", "a_b", "a" * 254, "a\n"], ids=repr)
-def test_no_subdomains(name: str) -> None:
-    assert subdomain_problems(name)
 
 
 @pytest.mark.parametrize("key", ["a", "A_b.c-1", "example.com/a", "a" * 63])
