@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 from shim.kube.errors import KubeError
@@ -39,6 +40,7 @@ FAILURES: Final = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; return 0 when it came to its end, 1 when something failed."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
     screen = Screen(sys.stdout)
     screen.title(TITLE)
     began = time.monotonic()
@@ -56,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.failed(str(error))
         return 1
     return 0
+
+
+def _end(signum: int, _: FrameType | None) -> None:
+    """End by an exception, as Ctrl-C does, so that everything is stopped and removed."""
+    sys.exit(128 + signum)
 
 
 @contextmanager

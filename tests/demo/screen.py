@@ -49,7 +49,8 @@ class Screen:
     def lines(self, text: str) -> None:
         """Show text as it is, indented; what does not fit on a line is cut."""
         for line in text.rstrip("\n").splitlines():
-            self._write(_MARGIN + line if len(line) <= CUT else f"{_MARGIN}{line[: CUT - 1]}…")
+            cut = line if len(line) <= CUT else f"{line[: CUT - 1]}…"
+            self._write(f"{_MARGIN}{cut}".rstrip())
 
     def refused(self, text: str) -> None:
         """Show an error message that is meant to come."""
@@ -60,8 +61,10 @@ class Screen:
         """Show one step of something that is followed live."""
         self._write(f"{_MARGIN}{self._in('32', f'{seconds:6.2f} s')}  {what:<19}{text}")
 
-    def pairs(self, *pairs: tuple[str, str]) -> None:
-        """Show names and values in two columns."""
+    def pairs(self, *pairs: tuple[str, str], apart: bool = False) -> None:
+        """Show names and values in two columns; `apart` as with a command."""
+        if apart:
+            self._write("")
         width = max(len(name) for name, _ in pairs) + 2
         for name, value in pairs:
             self._write(f"{_MARGIN}{name:<{width}}{value}")

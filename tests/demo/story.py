@@ -145,7 +145,7 @@ class Story:
             f"cd {self._files}\n\n"
             f"kubectl get certificate,order,challenge,event -n {NAMESPACE}\n"
             f"kubectl delete secret {SECRET} -n {NAMESPACE}      # and it is issued again\n"
-            f"kubectl apply -f typo.yaml                           # try your own mistakes\n"
+            "kubectl create --dry-run=server -f typo.yaml         # edit it, and try mistakes of your own\n"
             f"curl --cacert {self._root.name} --connect-to ::{place.edge_host}:{port} https://{HOST}/\n"
         )
         logs = [process.log for process in (self._shim, self.webhook) if process is not None]
@@ -154,6 +154,7 @@ class Story:
             ("proxy", f"http://{place.edge_host}:{ground.caddy.http_port}  https://{place.edge_host}:{port}"),
             ("metrics", f"{self._product.shim_metrics}/metrics"),
             ("logs", "  ".join(map(str, logs))),
+            apart=True,
         )
 
     # -- processes ---------------------------------------------------------------------------------------------
