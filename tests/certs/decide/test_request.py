@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec, CertificateRequestStatus
+from certs.api.issuer import CAIssuer, Issuer, IssuerSpec, SelfSignedIssuer
+from certs.api.meta import IssuerReference, ObjectMeta, OwnerReference, find_condition, is_true
+from certs.api.order import ACMEState, Order, OrderStatus
+from certs.decide.effects import Tell
+from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Step, decide
+from certs.outcomes import DONE, Outcome, WaitingForUser
+from tests.certs.decide.objects import (
+    HOST,
+    NOW,
+    certificate,
+    condition,
+    failed,
+    issued,
+    issuer,
+    order,
+    request,
+    sign,
+    signed,
+    with_status,
+)
+
+NAME = "shop-1-1234"
+APPROVED = condition("Approved", reason="cert-manager.io")
+WAITING = f'Waiting on certificate issuance from order web/{NAME}: "pending"'
+
+
+def approved(*more: Any, of: CertificateRequest | None = None) -> CertificateRequest:
+    return with_status(of or request(), CertificateRequestStatus(conditions=(APPROVED, *more)))
+
+
+def pending(message: str = WAITING) -> CertificateRequest:
+    return approved(condition("Ready", "False", reason="Pending", message=message))
+
+
+def observed(
+    of: CertificateRequest, *, made: Order | None = None, by: Issuer | None = None, name: str = NAME, auto: bool = True
+) -> ObservedRequest:
+    return ObservedRequest(of, by or issuer(), made, name, auto_approve=auto)
+
+
+def set_status(step: Step | Outcome) -> SetRequestStatus:
+    assert isinstance(step, SetRequestStatus)
+    return step
+
+
+def ready(step: Step | Outcome) -> tuple[str, str, str]:
+    found = find_condition(set_status(step).status.conditions, "Ready")
+    assert found is not None
+    return found.status, found.reason, found.message
+
+
+def of_group(group: str) -> CertificateRequest:
+    return request(certificate(issuer_ref=IssuerReference("x", "Issuer", group)))
+
+
+def dying() -> CertificateRequest:
+    one = request()
+    return msgspec.structs.replace(one, metadata=msgspec.structs.replace(one.metadata, deletion_timestamp=NOW))
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(dying(), id="being deleted"),
+        pytest.param(of_group("example.org"), id="of an external issuer"),
+        pytest.param(issued(request()), id="issued"),
+        pytest.param(failed(request()), id="failed"),
+        pytest.param(
+            with_status(
+                request(),
+                CertificateRequestStatus(
+                    conditions=(condition("Denied"), condition("Ready", "False", reason="Denied"))
+                ),
+            ),
+            id="denied and told so",
+        ),
+        pytest.param(
+            with_status(request(), CertificateRequestStatus(conditions=(condition("InvalidRequest"),))),
+            id="invalid request",
+        ),
+        pytest.param(with_status(request(), CertificateRequestStatus(certificate=b"x")), id="has a certificate"),
+    ],
+)
+def test_nothing_is_left_to_do(of: CertificateRequest) -> None:
+    """Ends are ends, and requests to others are others'."""
+    assert decide(observed(of), NOW) == DONE
+
+
+def test_approval_and_pending_are_one_write() -> None:
+    """A new request is approved and says at once what it waits for, in one write."""
+    step = set_status(decide(observed(request()), NOW))
+
+    assert [one.type for one in step.status.conditions] == ["Approved", "Ready"]
+    found = find_condition(step.status.conditions, "Approved")
+    assert found is not None
+    assert (found.status, found.reason, found.message) == (
+        "True",
+        "cert-manager.io",
+        "Certificate request has been approved by cert-manager.io",
+    )
+    assert ready(step) == ("False", "Pending", WAITING)
+    assert step.tell == (Tell("cert-manager.io", "Certificate request has been approved by cert-manager.io"),)
+
+
+def test_without_the_approver_somebody_else_approves() -> None:
+    """Nothing happens before, and no second approval after."""
+    assert decide(observed(request(), auto=False), NOW) == DONE
+
+    assert ready(decide(observed(approved(), auto=False), NOW)) == ("False", "Pending", WAITING)
+
+
+def test_denial_is_told_once() -> None:
+    """Ready=False Denied with the time; no event, the denier has said it."""
+    step = decide(observed(with_status(request(), CertificateRequestStatus(conditions=(condition("Denied"),)))), NOW)
+
+    assert ready(step) == ("False", "Denied", "The CertificateRequest was denied by an approval controller")
+    assert (set_status(step).status.failure_time, set_status(step).tell) == (NOW, ())
+
+
+def of_type(**spec: Any) -> Issuer:
+    return msgspec.structs.replace(issuer(), spec=IssuerSpec(**spec))
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "message"),
+    [
+        pytest.param(
+            None,
+            "IssuerNotFound",
+            'Referenced "Issuer" not found: "letsencrypt" does not exist in namespace "web"',
+            id="no issuer",
+        ),
+        pytest.param(
+            of_type(), "IssuerTypeMissing", 'Missing issuer type: Issuer "letsencrypt" configures none', id="no type"
+        ),
+        pytest.param(
+            of_type(ca=CAIssuer("ca")),
+            "IssuerTypeUnsupported",
+            'Issuer "letsencrypt" is of type ca, which this release cannot sign with; use acme',
+            id="ca",
+        ),
+        pytest.param(
+            of_type(self_signed=SelfSignedIssuer()),
+            "IssuerTypeUnsupported",
+            'Issuer "letsencrypt" is of type selfSigned, which this release cannot sign with; use acme',
+            id="selfSigned",
+        ),
+        pytest.param(
+            issuer(ready=False),
+            "IssuerNotReady",
+            "Referenced issuer does not have a Ready status condition: the account is not registered",
+            id="not ready",
+        ),
+    ],
+)
+def test_an_issuer_that_cannot_sign_yet_is_waited_for(by: Issuer | None, reason: str, message: str) -> None:
+    """Pending with the reason in words; the event comes once."""
+    first = set_status(decide(ObservedRequest(approved(), by, None, NAME), NOW))
+    assert ready(first) == ("False", "Pending", message)
+    assert first.tell == (Tell(reason, message),)
+
+    assert decide(ObservedRequest(with_status(request(), first.status), by, None, NAME), NOW) == DONE
+
+
+def test_a_missing_cluster_issuer_is_in_no_namespace() -> None:
+    """The sentence does not send people looking where it cannot be."""
+    of = approved(of=request(certificate(issuer_ref=IssuerReference("le", "ClusterIssuer"))))
+
+    assert ready(decide(ObservedRequest(of, None, None, NAME), NOW))[2] == (
+        'Referenced "ClusterIssuer" not found: "le" does not exist'
+    )
+
+
+def with_csr(csr: bytes) -> CertificateRequest:
+    one = approved()
+    return CertificateRequest(
+        one.metadata, CertificateRequestSpec(request=csr, issuer_ref=one.spec.issuer_ref), one.status
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "reason", "message"),
+    [
+        pytest.param(
+            with_csr(b"garbage"),
+            "",
+            "RequestParsingError",
+            "Failed to decode CSR in spec.request: "
+            "cannot read certificate signing request: no PEM block in its 7 bytes",
+            id="unreadable",
+        ),
+        pytest.param(
+            approved(of=request(certificate(dns_names=(), uris=("spiffe://a/b",)))),
+            "",
+            "InvalidOrder",
+            "The CSR names neither a DNS name nor an IP address, which ACME needs",
+            id="no names",
+        ),
+        pytest.param(
+            approved(of=request(certificate(common_name="other.test"))),
+            NAME,
+            "InvalidOrder",
+            'The CSR has the common name "other.test", which for ACME must be one of its DNS names or IP addresses '
+            "too; add it to spec.dnsNames or spec.ipAddresses of the Certificate, or remove it",
+            id="common name is no name",
+        ),
+    ],
+)
+def test_a_request_that_no_ca_could_serve_fails(of: CertificateRequest, name: str, reason: str, message: str) -> None:
+    """It fails at once, with a Warning of its own reason."""
+    step = decide(observed(of, name=name), NOW)
+
+    assert ready(step) == ("False", "Failed", message)
+    assert set_status(step).status.failure_time == NOW
+    assert set_status(step).tell == (Tell(reason, message, "Warning"),)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"common_name": HOST.upper()},
+        {"common_name": HOST, "dns_names": ()},
+        {"ip_addresses": ("10.0.0.1",), "common_name": "10.0.0.1"},
+    ],
+    ids=["in capitals", "as the only name", "an address"],
+)
+def test_a_common_name_that_is_a_name_is_ordered(fields: dict[str, Any]) -> None:
+    """It needs no line of its own among the names when it is the only one."""
+    of = approved(condition("Ready", "False", reason="Pending", message=WAITING), of=request(certificate(**fields)))
+
+    assert decide(observed(of), NOW) == CreateOrder(NAME)
+
+
+def test_the_order_is_named_before_it_is_made() -> None:
+    """Once the message stands there, the Order is created, and then waited for without another write."""
+    assert decide(observed(pending()), NOW) == CreateOrder(NAME)
+    assert decide(observed(pending(), made=order()), NOW) == DONE
+
+
+@pytest.mark.parametrize("state", [ACMEState.INVALID, ACMEState.EXPIRED, ACMEState.ERRORED])
+@pytest.mark.parametrize("why", ["", "the name is forbidden"])
+def test_a_failed_order_fails_the_request(state: ACMEState, why: str) -> None:
+    """The Order's reason goes along."""
+    step = decide(observed(pending(), made=order(status=OrderStatus(state=state, reason=why))), NOW)
+
+    message = f'Failed to wait for order resource "{NAME}" to become ready: order is in "{state}" state'
+    message = f"{message}: {why}" if why else message
+    assert ready(step) == ("False", "Failed", message)
+    assert set_status(step).tell == (Tell("OrderFailed", message, "Warning"),)
+
+
+def test_what_holds_the_order_up_is_passed_on() -> None:
+    """A reason of a pending Order is told in the request's condition, without an event."""
+    step = decide(observed(pending(), made=order(status=OrderStatus(state=ACMEState.PENDING, reason="limited"))), NOW)
+
+    assert ready(step) == ("False", "Pending", f"{WAITING}: limited")
+    assert set_status(step).tell == ()
+
+
+def test_a_certificate_is_taken_over() -> None:
+    """Ready=True Issued, the chain as it came, one event."""
+    chain = signed(request())
+    step = decide(observed(pending(), made=order(status=OrderStatus(state=ACMEState.VALID, certificate=chain))), NOW)
+
+    fetched = "Certificate fetched from issuer successfully"
+    assert ready(step) == ("True", "Issued", fetched)
+    assert set_status(step).status.certificate == chain
+    assert set_status(step).tell == (Tell("CertificateIssued", fetched),)
+    assert is_true(set_status(step).status.conditions, "Approved")
+
+
+def test_a_valid_order_without_certificate_is_waited_for() -> None:
+    """The state alone is not the certificate."""
+    assert decide(observed(pending(), made=order(status=OrderStatus(state=ACMEState.VALID))), NOW) == DONE
+
+
+@pytest.mark.parametrize(
+    ("chain", "why"),
+    [
+        pytest.param(
+            b"garbage",
+            "its certificate cannot be used: cannot read certificate chain: no PEM block in its 7 bytes",
+            id="unreadable",
+        ),
+        pytest.param(
+            sign(request(with_key="two").spec.request),
+            "its certificate is for another key than the request's",
+            id="other key",
+        ),
+    ],
+)
+def test_a_certificate_of_no_use_has_the_order_made_anew(chain: bytes, why: str) -> None:
+    """The Order is deleted; the next look creates another."""
+    made = order(status=OrderStatus(state=ACMEState.VALID, certificate=chain))
+
+    assert decide(observed(pending(), made=made), NOW) == DeleteOrder(NAME, why)
+
+
+def owned_by(*owners: OwnerReference) -> Order:
+    metadata = ObjectMeta(name=NAME, namespace="web", owner_references=owners)
+    return msgspec.structs.replace(order(status=OrderStatus(state=ACMEState.ERRORED)), metadata=metadata)
+
+
+def test_the_order_of_an_earlier_request_makes_room() -> None:
+    """Its failure is not this request's; it is deleted rather than waited for."""
+    old = owned_by(OwnerReference("cert-manager.io/v1", "CertificateRequest", "shop-1", "uid-of-old", controller=True))
+
+    step = decide(observed(pending(), made=old), NOW)
+
+    assert step == DeleteOrder(NAME, "it was made for an earlier request of this name", "OrderOutdated")
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        (),
+        (OwnerReference("cert-manager.io/v1", "CertificateRequest", "blog-1", "uid-of-blog", controller=True),),
+        (OwnerReference("example.org/v1", "Shop", "shop-1", "uid-of-shop", controller=True),),
+    ],
+    ids=["nobody's", "another request's", "something else's"],
+)
+def test_an_order_of_somebody_else_is_not_touched(owners: tuple[OwnerReference, ...]) -> None:
+    """Somebody must decide what it is there for."""
+    with pytest.raises(WaitingForUser, match="does not belong to this request; delete it") as raised:
+        decide(observed(pending(), made=owned_by(*owners)), NOW)
+
+    assert raised.value.reason == "OrderExists"
