@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from certs.api.certificate import Certificate
+from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
+from certs.api.meta import ObjectMeta, OwnerReference, owner_reference
+from certs.decide.effects import Tell
+from certs.decide.ingress import (
+    ApplyCertificate,
+    DeleteCertificate,
+    FillTLS,
+    ObservedIngress,
+    decide,
+    remarks,
+)
+from certs.outcomes import DONE, Permanent
+from certs.wanted import Settings
+from tests.certs.decide.objects import HOST, NOW
+
+ANNOTATIONS = {"cert-manager.io/issuer": "letsencrypt"}
+ENTRY = IngressTLS(hosts=(HOST,), secret_name="shop-tls")
+BLOG = IngressTLS(hosts=("blog.example.org",), secret_name="blog-tls")
+
+
+def ingress(
+    *tls: IngressTLS,
+    annotations: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
+    hosts: tuple[str, ...] = (HOST,),
+    **metadata: Any,
+) -> Ingress:
+    """Return an Ingress; further fields are its metadata's."""
+    return Ingress(
+        metadata=ObjectMeta(
+            name="shop",
+            namespace="web",
+            uid="uid-ingress",
+            labels=labels or {},
+            annotations=ANNOTATIONS if annotations is None else annotations,
+            **metadata,
+        ),
+        spec=IngressSpec(tls=tls, rules=tuple(IngressRule(host=host) for host in hosts)),
+    )
+
+
+def made(of: Ingress | None = None, entry: int = 0) -> Certificate:
+    """Return the Certificate that an Ingress asks for by that entry."""
+    of = of or ingress(ENTRY)
+    seen: tuple[Certificate, ...] = ()
+    for _ in range(entry + 1):
+        step = decide(ObservedIngress(of, named=seen), NOW)
+        assert isinstance(step, ApplyCertificate)
+        seen = (*seen, step.certificate)
+    return seen[entry]
+
+
+def owned_by(of: Certificate, *owners: OwnerReference) -> Certificate:
+    return msgspec.structs.replace(of, metadata=msgspec.structs.replace(of.metadata, owner_references=owners))
+
+
+FOREIGN = owned_by(made(), OwnerReference("networking.k8s.io/v1", "Ingress", "other", "uid-other", controller=True))
+FREE = owned_by(made())
+
+
+def test_a_certificate_is_created_for_each_entry() -> None:
+    """In the order of the entries; then nothing is left to do."""
+    of = ingress(ENTRY, BLOG)
+    first, second = made(of), made(of, 1)
+
+    assert decide(ObservedIngress(of), NOW) == ApplyCertificate(first, is_new=True)
+    assert decide(ObservedIngress(of, (first,), (first,)), NOW) == ApplyCertificate(second, is_new=True)
+    assert decide(ObservedIngress(of, (first, second), (first, second)), NOW) == DONE
+    assert (first.metadata.name, first.spec.secret_name, first.spec.dns_names) == ("shop-tls", "shop-tls", (HOST,))
+    assert first.metadata.owner_references == (owner_reference(of),)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(ingress(IngressTLS(hosts=(HOST, "www.example.org"), secret_name="shop-tls")), id="hosts"),
+        pytest.param(ingress(ENTRY, annotations={"cert-manager.io/issuer": "other"}), id="issuer"),
+        pytest.param(ingress(ENTRY, annotations=ANNOTATIONS | {"cert-manager.io/duration": "48h"}), id="annotation"),
+        pytest.param(ingress(ENTRY, labels={"team": "a"}), id="label"),
+        pytest.param(
+            ingress(ENTRY, annotations=ANNOTATIONS | {"acme.cert-manager.io/http01-ingress-class": "nginx"}),
+            id="solver override",
+        ),
+    ],
+)
+def test_a_change_is_passed_on(after: Ingress) -> None:
+    """The Certificate of before is updated to what is asked for now."""
+    old = made()
+
+    assert decide(ObservedIngress(after, (old,), (old,)), NOW) == ApplyCertificate(made(after), is_new=False)
+
+
+def test_annotations_of_others_are_left_alone() -> None:
+    """What somebody else wrote on the Certificate is no difference."""
+    old = made()
+    noted = msgspec.structs.replace(old, metadata=msgspec.structs.replace(old.metadata, annotations={"note": "x"}))
+
+    assert decide(ObservedIngress(ingress(ENTRY), (noted,), (noted,)), NOW) == DONE
+
+
+def test_a_certificate_that_is_asked_for_no_more_is_deleted() -> None:
+    """An entry that is gone takes its Certificate along, one a step."""
+    both = ingress(ENTRY, BLOG)
+    shop, blog = made(both), made(both, 1)
+
+    step = decide(ObservedIngress(ingress(ENTRY), (shop, blog), (shop,)), NOW)
+
+    assert step == DeleteCertificate("blog-tls")
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(ingress(ENTRY, annotations={}), id="annotation removed"),
+        pytest.param(ingress(ENTRY, deletion_timestamp=NOW), id="being deleted"),
+        pytest.param(ingress(ENTRY, finalizers=("foregroundDeletion",)), id="being deleted in the foreground"),
+    ],
+)
+def test_who_asks_for_nothing_keeps_what_is_there(of: Ingress) -> None:
+    """Removing the annotation leaves the Certificates in place, whatever spec.tls says."""
+    observed = ObservedIngress(of, (made(ingress(ENTRY, BLOG), 1),), (FOREIGN,))
+
+    assert decide(observed, NOW) == DONE
+    assert remarks(observed) == ()
+
+
+@pytest.mark.parametrize("existing", [FOREIGN, FREE], ids=["another Ingress's", "nobody's"])
+def test_a_certificate_of_somebody_else_is_left_alone(existing: Certificate) -> None:
+    """It is neither updated nor deleted, and the author of the Ingress is told."""
+    after = ingress(IngressTLS(hosts=("other.example.org",), secret_name="shop-tls"))
+    observed = ObservedIngress(after, named=(existing,))
+
+    assert decide(observed, NOW) == DONE
+    assert remarks(observed) == (
+        Tell(
+            "BadConfig",
+            'Certificate "shop-tls" exists and is not controlled by this Ingress, so it is left alone; '
+            "delete it, or name another Secret in spec.tls",
+            "Warning",
+        ),
+    )
+
+
+def test_missing_tls_is_filled_in_first() -> None:
+    """Who only annotated gets an entry for the hosts of the rules."""
+    step = decide(ObservedIngress(ingress(hosts=(HOST, "www.example.org"))), NOW)
+
+    assert step == FillTLS((IngressTLS(hosts=(HOST, "www.example.org"), secret_name="shop-tls"),))
+
+
+def test_who_wants_no_filling_gets_none() -> None:
+    """`certshim.io/tls: manual` keeps our hands off; an entry that is not complete is skipped, and that is told."""
+    by_hand = ANNOTATIONS | {"certshim.io/tls": "manual"}
+    observed = ObservedIngress(ingress(ENTRY, IngressTLS(hosts=("a.test",)), annotations=by_hand))
+
+    assert isinstance(decide(observed, NOW), ApplyCertificate)
+    assert remarks(observed) == (
+        Tell("BadConfig", "Skipped a TLS block: spec.tls[1].secretName: Required value", "Warning"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "parts"),
+    [
+        pytest.param(
+            ingress(ENTRY, ENTRY),
+            ["spec.tls[1].secretName: Invalid value", "must only appear in a single TLS entry"],
+            id="one Secret twice",
+        ),
+        pytest.param(
+            ingress(ENTRY, annotations=ANNOTATIONS | {"cert-manager.io/duration": "soon"}),
+            ["metadata.annotations[cert-manager.io/duration]: Invalid value"],
+            id="annotation that cannot be read",
+        ),
+        pytest.param(
+            ingress(ENTRY, annotations={"cert-manager.io/issuer": ""}),
+            ["failed to determine issuer name to be used for ingress resource"],
+            id="no issuer",
+        ),
+        pytest.param(
+            ingress(
+                ENTRY,
+                ENTRY,
+                annotations=ANNOTATIONS | {"cert-manager.io/cluster-issuer": "b", "cert-manager.io/usages": "none"},
+            ),
+            ["may not be set", "cert-manager.io/usages", "single TLS entry"],
+            id="all at once",
+        ),
+    ],
+)
+def test_a_bad_ingress_is_refused_as_a_whole(of: Ingress, parts: list[str]) -> None:
+    """Permanent, with everything that is wrong; nothing is created or deleted, and nothing else remarked."""
+    observed = ObservedIngress(of, owned=(made(ingress(ENTRY, BLOG), 1),))
+    with pytest.raises(Permanent) as raised:
+        decide(observed, NOW)
+
+    assert raised.value.reason == "BadConfig"
+    assert [part for part in parts if part not in str(raised.value)] == []
+    assert remarks(observed) == ()
+
+
+def test_settings_say_who_signs_by_default() -> None:
+    """An annotation that only asks gets the admin's issuer."""
+    settings = Settings(default_issuer_name="le", default_issuer_kind="ClusterIssuer")
+    step = decide(
+        ObservedIngress(ingress(ENTRY, annotations={"kubernetes.io/tls-acme": "true"}), settings=settings), NOW
+    )
+
+    assert isinstance(step, ApplyCertificate)
+    assert (step.certificate.spec.issuer_ref.name, step.certificate.spec.issuer_ref.kind) == ("le", "ClusterIssuer")

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from certs.api.challenge import Challenge, ChallengeStatus
+from certs.api.issuer import Issuer, IssuerSpec
+from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.effects import Tell
+from certs.decide.order import (
+    Authorize,
+    DeleteChallenge,
+    Download,
+    Finalize,
+    NewOrder,
+    ObservedOrder,
+    Poll,
+    Seen,
+    SetOrderStatus,
+    StartOver,
+    authorized,
+    completed,
+    decide,
+    failed_status,
+    not_after,
+    ordered,
+    poll_pause,
+    seen_from,
+)
+from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
+from tests.certs.decide.objects import DAY, HOST, NOW, authorization_url, challenge, issuer, order, with_status
+
+SECOND = timedelta(seconds=1)
+WWW = "www.example.org"
+URL = "https://ca.test/order/1"
+
+
+def at_ca(*hosts: str, state: ACMEState = ACMEState.PENDING, **status: object) -> Order:
+    """Return an Order that the CA has."""
+    authorizations = tuple(ACMEAuthorization(url=authorization_url(host)) for host in hosts or (HOST,))
+    usual = OrderStatus(url=URL, finalize_url=f"{URL}/finalize", authorizations=authorizations, state=state)
+    return order(status=msgspec.structs.replace(usual, **status))
+
+
+def shown(host: str = HOST, state: ACMEState = ACMEState.VALID, reason: str = "") -> Challenge:
+    """Return a Challenge in a state."""
+    return challenge(host, status=ChallengeStatus(state=state, reason=reason))
+
+
+def seen(state: ACMEState, *, polls: int = 0, due: datetime = NOW, url: str = "") -> Seen:
+    return Seen(state, due, polls, url)
+
+
+def step(of: Order, *challenges: Challenge, heard: Seen | None = None, by: Issuer | None = None) -> object:
+    return decide(ObservedOrder(of, by or issuer(), challenges, heard), NOW)
+
+
+def dying() -> Order:
+    one = order()
+    return msgspec.structs.replace(one, metadata=msgspec.structs.replace(one.metadata, deletion_timestamp=NOW))
+
+
+FINISHED = at_ca(state=ACMEState.VALID, certificate=b"chain")
+
+
+@pytest.mark.parametrize(
+    ("of", "challenges", "expected"),
+    [
+        pytest.param(dying(), (), DONE, id="being deleted"),
+        pytest.param(at_ca(state=ACMEState.INVALID), (), DONE, id="invalid"),
+        pytest.param(at_ca(state=ACMEState.EXPIRED), (), DONE, id="expired"),
+        pytest.param(at_ca(state=ACMEState.ERRORED), (), DONE, id="errored"),
+        pytest.param(FINISHED, (), DONE, id="valid"),
+        pytest.param(FINISHED, (shown(),), DeleteChallenge(f"shop-1-1234-{HOST}"), id="valid, with a Challenge left"),
+    ],
+)
+def test_at_the_end(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:
+    """An Order that has ended asks nobody, not even for an issuer."""
+    assert decide(ObservedOrder(of, None, challenges), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "challenges", "expected"),
+    [
+        pytest.param(order(), (), NewOrder(), id="no URL"),
+        pytest.param(at_ca(), (), Authorize(authorization_url(HOST)), id="authorization unknown"),
+        pytest.param(at_ca(), (shown(state=ACMEState.UNKNOWN),), DONE, id="Challenge is new"),
+        pytest.param(at_ca(), (shown(state=ACMEState.PENDING),), DONE, id="Challenge is pending"),
+        pytest.param(at_ca(), (shown(),), Poll(), id="Challenge is valid"),
+        pytest.param(at_ca(HOST, WWW), (shown(),), Authorize(authorization_url(WWW)), id="one of two is unknown"),
+        pytest.param(at_ca(HOST, WWW), (shown(), shown(WWW, ACMEState.PENDING)), DONE, id="one of two is pending"),
+        pytest.param(at_ca(HOST, WWW), (shown(), shown(WWW)), Poll(), id="both are valid"),
+    ],
+)
+def test_until_everything_is_proven(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:
+    """URL, authorizations, Challenges; without a memory the CA is asked before anything is finalized."""
+    assert step(of, *challenges) == expected
+
+
+def known(host: str, state: ACMEState) -> ACMEAuthorization:
+    return ACMEAuthorization(url=authorization_url(host), identifier=host, initial_state=state)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param(ACMEState.VALID, Poll(), id="valid from the start"),
+        pytest.param(ACMEState.PENDING, Authorize(authorization_url(HOST)), id="its Challenge was never made"),
+        pytest.param(ACMEState.UNKNOWN, Authorize(authorization_url(HOST)), id="nobody knows"),
+    ],
+)
+def test_a_described_authorization_without_challenge(state: ACMEState, expected: object) -> None:
+    """The incumbent describes authorizations before it makes Challenges, and may have been stopped between."""
+    assert step(at_ca(authorizations=(known(HOST, state),))) == expected
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "sentence"),
+    [
+        pytest.param(None, "IssuerNotFound", 'Issuer "letsencrypt" does not exist; create it', id="no issuer"),
+        pytest.param(
+            msgspec.structs.replace(issuer(), spec=IssuerSpec()),
+            "IssuerTypeMissing",
+            'Issuer "letsencrypt" is not an ACME issuer',
+            id="not ACME",
+        ),
+        pytest.param(
+            issuer(ready=False),
+            "IssuerNotReady",
+            'Issuer "letsencrypt" is not ready: the account is not registered',
+            id="not ready",
+        ),
+        pytest.param(
+            with_status(issuer(), type(issuer().status)()),
+            "IssuerNotReady",
+            'Issuer "letsencrypt" is not ready: it has not been set up yet',
+            id="new",
+        ),
+    ],
+)
+@pytest.mark.parametrize("of", [order(), at_ca()], ids=["new", "under way"])
+def test_an_issuer_that_cannot_be_used_is_waited_for(of: Order, by: Issuer | None, reason: str, sentence: str) -> None:
+    """The sentence names the order, the issuer and what to do."""
+    with pytest.raises(WaitingForUser) as raised:
+        decide(ObservedOrder(of, by), NOW)
+
+    assert str(raised.value) == f"cannot order for shop-1-1234: {sentence}"
+    assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "sentence"),
+    [
+        (ACMEState.INVALID, "no route", f'Failed to prove control of "{HOST}": no route'),
+        (ACMEState.ERRORED, "", f'Failed to prove control of "{HOST}": the challenge is errored'),
+    ],
+)
+def test_a_failed_challenge_fails_the_order(state: ACMEState, reason: str, sentence: str) -> None:
+    """State and reason of the Challenge become the Order's, whatever the others do; one Warning tells it."""
+    failed = step(at_ca(HOST, WWW), shown(WWW, ACMEState.PENDING), shown(state=state, reason=reason))
+
+    assert isinstance(failed, SetOrderStatus)
+    assert (failed.status.state, failed.status.reason, failed.status.failure_time) == (state, sentence, NOW)
+    assert failed.tell == Tell("Failed", sentence, "Warning")
+
+
+def test_a_challenge_that_the_ca_forgot_starts_the_order_over() -> None:
+    """Expired is nobody's fault: a new order may well succeed."""
+    assert step(at_ca(), shown(state=ACMEState.EXPIRED)) == StartOver(
+        f'Failed to prove control of "{HOST}": the challenge is expired'
+    )
+
+
+LATER = NOW + 5 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        pytest.param(None, Poll(), id="after a restart"),
+        pytest.param(seen(ACMEState.PENDING), Finalize(), id="pending"),
+        pytest.param(seen(ACMEState.READY), Finalize(), id="ready"),
+        pytest.param(seen(ACMEState.PROCESSING), Poll(), id="processing"),
+        pytest.param(seen(ACMEState.VALID), Poll(), id="valid, where the certificate is was not said"),
+        pytest.param(
+            seen(ACMEState.VALID, url="https://ca.test/c", due=LATER), Download("https://ca.test/c"), id="valid"
+        ),
+        pytest.param(
+            seen(ACMEState.PROCESSING, due=LATER), Wait(LATER, "the CA works on the order (processing)"), id="not due"
+        ),
+        pytest.param(
+            seen(ACMEState.PENDING, due=LATER),
+            Wait(LATER, "the CA works on the order (pending)"),
+            id="finalize not due",
+        ),
+    ],
+)
+def test_once_everything_is_proven(heard: Seen | None, expected: object) -> None:
+    """What the CA last said decides; it is never asked before the moment that it named."""
+    assert step(at_ca(), shown(), heard=heard) == expected
+
+
+def test_slow_processing_is_told_once() -> None:
+    """After three seconds the state says what is going on; then it is only waited for."""
+    slow = seen(ACMEState.PROCESSING, polls=7, due=LATER)
+    assert isinstance(step(at_ca(), shown(), heard=seen(ACMEState.PROCESSING, polls=6, due=LATER)), Wait)
+
+    told = step(at_ca(), shown(), heard=slow)
+
+    assert isinstance(told, SetOrderStatus)
+    assert told.status.state is ACMEState.PROCESSING
+    again: Outcome = Wait(LATER, "the CA works on the order (processing)")
+    assert step(at_ca(state=ACMEState.PROCESSING), shown(), heard=slow) == again
+
+
+def test_pace_of_questions() -> None:
+    """40 ms, doubling to ten seconds."""
+    pauses = [poll_pause(polls).total_seconds() for polls in (0, 1, 2, 7, 8, 10_000)]
+
+    assert pauses == [0.04, 0.08, 0.16, 5.12, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [
+        pytest.param(None, NOW + 2 * timedelta(milliseconds=40), id="no Retry-After"),
+        pytest.param(NOW + 120 * SECOND, NOW + 120 * SECOND, id="later than our pace"),
+        pytest.param(NOW + timedelta(milliseconds=1), NOW + timedelta(milliseconds=1), id="sooner than our pace"),
+        pytest.param(NOW - SECOND, NOW + 2 * timedelta(milliseconds=40), id="in the past"),
+    ],
+)
+def test_retry_after_wins(retry_after: datetime | None, expected: datetime) -> None:
+    """The server knows best, unless it names the past."""
+    assert seen_from(ACMEState.PROCESSING, now=NOW, retry_after=retry_after, polls=1).next_poll == expected
+
+
+def test_status_after_new_order_has_all_urls() -> None:
+    """URL, finalize URL, authorizations and state in one value, old reasons gone."""
+    before = order(status=OrderStatus(reason="limited"))
+    status = ordered(
+        before, url=URL, finalize_url=f"{URL}/f", authorizations=("https://ca.test/a",), state=ACMEState.PENDING
+    )
+
+    assert status == OrderStatus(
+        url=URL,
+        finalize_url=f"{URL}/f",
+        authorizations=(ACMEAuthorization(url="https://ca.test/a"),),
+        state=ACMEState.PENDING,
+    )
+
+
+def test_an_authorization_that_is_valid_is_described_alone() -> None:
+    """The others stay as they are."""
+    status = authorized(at_ca(HOST, WWW), known(HOST, ACMEState.VALID))
+
+    assert [one.identifier for one in status.authorizations] == [HOST, ""]
+
+
+def test_the_end_describes_what_the_challenges_told() -> None:
+    """With the Challenges gone, the Order alone says what was proven and how; so does a failed one."""
+    observed = ObservedOrder(at_ca(HOST, WWW), issuer(), (shown(), shown(WWW)))
+    expected = tuple(
+        ACMEAuthorization(
+            url=authorization_url(host),
+            identifier=host,
+            wildcard=False,
+            initial_state=ACMEState.PENDING,
+            challenges=(ACMEChallenge(url=f"https://ca.test/chall/{host}", token=f"token-of-{host}", type="http-01"),),
+        )
+        for host in (HOST, WWW)
+    )
+
+    done, failed = completed(observed, b"chain"), failed_status(observed, ACMEState.INVALID, "why", NOW)
+
+    assert (done.state, done.certificate, done.reason, done.authorizations) == (ACMEState.VALID, b"chain", "", expected)
+    assert (failed.state, failed.reason, failed.authorizations) == (ACMEState.INVALID, "why", expected)
+
+
+@pytest.mark.parametrize(
+    ("duration", "expected"), [(None, None), ("", None), ("24h", NOW + DAY)], ids=["none", "empty", "a day"]
+)
+def test_end_of_validity_that_is_asked_for(duration: str | None, expected: datetime | None) -> None:
+    """Only where a duration is asked for."""
+    assert not_after(order(duration=duration), NOW) == expected
+
+
+@pytest.mark.parametrize("duration", ["a day", "2000000h"], ids=["unreadable", "beyond the end of time"])
+def test_a_duration_that_cannot_be_asked_for(duration: str) -> None:
+    """The sentence says what is wrong and where to change it; no time passes by that."""
+    far = datetime(9900, 1, 1, tzinfo=NOW.tzinfo)
+    with pytest.raises(Permanent, match=r"write for example 2160h into spec\.duration") as raised:
+        not_after(order(duration=duration), far)
+
+    assert raised.value.reason == "InvalidOrder"
