@@ -8,8 +8,11 @@ entry deletes the Certificate of its Secret.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressTLS
@@ -92,6 +95,30 @@ def differs(old: Certificate, wanted: Certificate) -> bool:
         or old.metadata.labels != wanted.metadata.labels
         or any(old.metadata.annotations.get(key) != value for key, value in annotations.items())
     )
+
+
+def replacement(old: Certificate, wanted: Certificate) -> Mapping[str, object]:
+    """Return the JSON merge patch (RFC 7396) that makes spec and labels equal to what is wanted, whoever wrote them.
+
+    An apply would leave alone what another manager owns (labels of a tool, fields of the incumbent's own
+    update), so the difference would stay, and the next turn would find it again.
+    """
+    return {
+        "metadata": {
+            "resourceVersion": old.metadata.resource_version,
+            "labels": _replacing(old.metadata.labels, wanted.metadata.labels),
+            "annotations": wanted.metadata.annotations,
+        },
+        "spec": _replacing(msgspec.to_builtins(old.spec), msgspec.to_builtins(wanted.spec)),
+    }
+
+
+def _replacing(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    patch: dict[str, object] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        patch[key] = _replacing(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return patch
 
 
 def _surplus(observed: ObservedIngress) -> tuple[Certificate, ...]:

@@ -60,14 +60,7 @@ class IngressController:
                 patch = {"metadata": {"resourceVersion": ingress.metadata.resource_version}, "spec": {"tls": tls}}
                 client.patch(Ingress, ingress.metadata.namespace, ingress.metadata.name, patch)
             case ApplyCertificate():
-                name = step.certificate.metadata.name
-                client.apply(step.certificate, field_manager=COMPONENT)
-                tell = (
-                    Tell("CreateCertificate", f'Successfully created Certificate "{name}"')
-                    if step.is_new
-                    else Tell("UpdateCertificate", f'Successfully updated Certificate "{name}"')
-                )
-                self._world.tell(ingress, (tell,), COMPONENT)
+                self._apply(observed, step.certificate)
             case DeleteCertificate():
                 client.delete(Certificate, ingress.metadata.namespace, step.name)
                 tell = Tell("DeleteCertificate", f'Successfully deleted unrequired Certificate "{step.name}"')
@@ -76,6 +69,17 @@ class IngressController:
     def report(self, observed: ObservedIngress, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell the author of the Ingress."""
         self._world.tell(observed.ingress, (Tell(failure.reason or "Error", str(failure), "Warning"),), COMPONENT)
+
+    def _apply(self, observed: ObservedIngress, wanted: Certificate) -> None:
+        client, name = self._world.client, wanted.metadata.name
+        old = next((one for one in observed.named if one.metadata.name == name), None)
+        if old is None:
+            client.apply(wanted, field_manager=COMPONENT)
+            tell = Tell("CreateCertificate", f'Successfully created Certificate "{name}"')
+        else:
+            client.patch(Certificate, wanted.metadata.namespace, name, decision.replacement(old, wanted))
+            tell = Tell("UpdateCertificate", f'Successfully updated Certificate "{name}"')
+        self._world.tell(observed.ingress, (tell,), COMPONENT)
 
     def _remark(self, observed: ObservedIngress) -> None:
         remarks = decision.remarks(observed)

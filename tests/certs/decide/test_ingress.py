@@ -15,11 +15,14 @@ from certs.decide.ingress import (
     FillTLS,
     ObservedIngress,
     decide,
+    differs,
     remarks,
+    replacement,
 )
 from certs.outcomes import DONE, Permanent
 from certs.wanted import Settings
 from tests.certs.decide.objects import HOST, NOW
+from tests.fakes.history import merged
 
 ANNOTATIONS = {"cert-manager.io/issuer": "letsencrypt"}
 ENTRY = IngressTLS(hosts=(HOST,), secret_name="shop-tls")
@@ -96,6 +99,31 @@ def test_a_change_is_passed_on(after: Ingress) -> None:
     old = made()
 
     assert decide(ObservedIngress(after, (old,), (old,)), NOW) == ApplyCertificate(made(after), is_new=False)
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {},
+        {"cert-manager.io/duration": "48h"},
+        {"cert-manager.io/private-key-size": "4096", "cert-manager.io/usages": "any"},
+    ],
+    ids=["less", "other", "more"],
+)
+def test_an_update_replaces_what_others_wrote(annotations: dict[str, str]) -> None:
+    """Spec and labels become what is asked for, so that the next look finds no difference; annotations stay."""
+    before = ANNOTATIONS | {"cert-manager.io/private-key-algorithm": "RSA", "cert-manager.io/duration": "24h"}
+    old = made(ingress(ENTRY, annotations=before, labels={"team": "a"}))
+    metadata = msgspec.structs.replace(old.metadata, labels={"team": "a", "tool": "x"}, annotations={"note": "x"})
+    old = msgspec.structs.replace(old, metadata=metadata)
+    wanted = made(ingress(ENTRY, annotations=ANNOTATIONS | annotations, labels={"tier": "1"}))
+
+    after = msgspec.convert(merged(msgspec.to_builtins(old), replacement(old, wanted)), Certificate)
+
+    assert not differs(after, wanted)
+    assert after.spec == wanted.spec
+    assert after.metadata.labels == {"tier": "1"}
+    assert after.metadata.annotations == {"note": "x"}
 
 
 def test_annotations_of_others_are_left_alone() -> None:
