@@ -22,6 +22,7 @@ from tests.demo.screen import Screen
 from tests.demo.story import Failed, Story
 
 TITLE: Final = "certshim: an annotated Ingress becomes a served certificate"
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 # Everything that can go wrong outside of this program, all with a sentence; anything else is a mistake in it.
 FAILURES: Final = (
     Failed,
@@ -44,16 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen(sys.stdout)
     screen.title(TITLE)
     began = time.monotonic()
+    told = False
     try:
         with _place(options, screen) as place:
             story = Story(screen, place)
             story.tell()
             screen.say(f"That was the whole way, in {time.monotonic() - began:.0f} s.")
+            told = True
             if not options.once:
                 story.invite()
                 signal.pause()
     except KeyboardInterrupt:
-        screen.say("stopped" if not options.cluster else "stopped, and what the demo created is removed")
+        screen.say("stopped")
+        return 0 if told else _INTERRUPTED
     except FAILURES as error:
         screen.failed(str(error))
         return 1

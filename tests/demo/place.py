@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import Cluster
+from tests.cluster import Cluster, Process
 from tests.cluster.programs import ensure_built
 from tests.product import LOOPBACK, Ground
 
@@ -21,6 +21,7 @@ class Place:
     edge_host: str  # where the proxy is, seen from here
     own_host: str  # where this machine is, seen from the cluster
     is_own: bool  # made for the demo: it goes with it
+    proxy: Process | None = None  # what to blame when the site is not served, if it is ours
 
     @property
     def listen_host(self) -> str:
@@ -43,4 +44,5 @@ def on_kit(cluster: Cluster) -> Place:
         edge_host=LOOPBACK,
         own_host="localhost",
         is_own=True,
+        proxy=cluster.process("router"),
     )

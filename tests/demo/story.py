@@ -85,7 +85,8 @@ class Story:
         ]
         issuer = self._write("issuer.yaml", yaml.safe_dump_all(objects, sort_keys=False))
         self._screen.command(f"kubectl apply -f {issuer.name}")
-        self._screen.lines(self._kubectl("apply", "-f", issuer))
+        with self._blaming(self.webhook):
+            self._screen.lines(self._kubectl("apply", "-f", issuer))
         with self._blaming(self._shim), self._screen.step(f"The issuer registers an account at the CA ({ISSUER})"):
             self._kubectl("wait", "--for=condition=Ready", f"issuer/{ISSUER}", "-n", NAMESPACE, "--timeout=30s")
 
@@ -122,7 +123,8 @@ class Story:
         try:
             seen = visit_when_served(HOST, address, root, seconds=SERVED_WITHIN)
         except OSError as error:
-            raise Failed(f"the proxy at {address[0]}:{address[1]} does not serve {HOST} properly: {error}") from error
+            problem = f"the proxy at {address[0]}:{address[1]} does not serve {HOST} properly: {error}"
+            raise Failed(problem + _last_lines(self._place.proxy)) from error
         self._show_visit(seen)
 
     def look(self) -> None:
@@ -186,12 +188,12 @@ class Story:
         return port
 
     @contextmanager
-    def _blaming(self, process: Process) -> Iterator[None]:
+    def _blaming(self, process: Process | None) -> Iterator[None]:
         """Put the last lines of a process behind what fails because of it."""
         try:
             yield
         except (KubectlFailed, TimeoutError) as error:
-            raise Failed(f"{error}\nThe last lines of {process.name}:\n{process.tail(15)}") from error
+            raise Failed(f"{error}{_last_lines(process)}") from error
 
     # -- kubectl -----------------------------------------------------------------------------------------------
 
@@ -211,7 +213,7 @@ class Story:
         except KubectlFailed as error:
             self._screen.refused(error.stderr.strip().replace(str(path), name))
         else:
-            raise Failed(f"the API server took {name}, which it should have refused (file: {path})")
+            raise Failed(f"the API server took {name}, which it should have refused{_last_lines(self.webhook)}")
 
     def _show(self, *args: str) -> None:
         command = [*args, "-n", NAMESPACE]
@@ -231,3 +233,7 @@ class Story:
             ("names", ", ".join(seen.names)),
             ("valid", f"{seen.not_before}  to  {seen.not_after}"),
         )
+
+
+def _last_lines(process: Process | None) -> str:
+    return f"\nThe last lines of {process.name}:\n{process.tail(15)}" if process is not None else ""
