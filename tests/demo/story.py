@@ -236,4 +236,7 @@ class Story:
 
 
 def _last_lines(process: Process | None) -> str:
-    return f"\nThe last lines of {process.name}:\n{process.tail(15)}" if process is not None else ""
+    if process is None:
+        return ""
+    ended = "" if process.running else " (it has ended)"
+    return f"\nThe last lines of {process.name}{ended}:\n{process.tail(15) or '(none)'}"
