@@ -161,8 +161,7 @@ class Shim:
         )
 
     def _make_responder(self) -> Responder:
-        listen = self._settings.responder_listen
-        return Responder((listen.host, listen.port), self._stores.challenges, self._asked)
+        return Responder(self._settings.responder_listen, self._stores.challenges, self._asked)
 
     def _asked(self, asked: Challenge) -> None:
         """Somebody has fetched a token: if it was the CA, its verdict is near."""

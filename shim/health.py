@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
 from shim.flags import Address
+from shim.listener import Listener
 
 
 class Page(NamedTuple):
@@ -58,26 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: probes come every few seconds."""
 
 
-class PageServer(ThreadingHTTPServer):
+class PageServer(Listener):
     """Serves pages from threads of its own."""
-
-    daemon_threads = True
 
     def __init__(self, address: Address, pages: Pages) -> None:
         self.pages = pages
-        super().__init__((address.host, address.port), _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, name="pages", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self.server_address[1])
-
-    def start(self) -> None:
-        """Serve."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop serving."""
-        self.shutdown()
-        self.server_close()
+        super().__init__(address, _Handler, name="pages")

@@ -6,20 +6,23 @@ can never disagree with `kubectl get`.  Only exchanges with CAs are counted as t
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Summary
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from certs.api.certificate import Certificate
+from certs.api.challenge import Challenge
 from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import find_condition
+from certs.api.order import ACMEState
 from shim.acme.transport import Exchange
 from shim.engine.figures import Ending
 from shim.engine.queue import WorkQueue
@@ -27,6 +30,11 @@ from shim.engine.workers import Workers
 from shim.stores import Stores
 
 STATUSES: Final = ("True", "False", "Unknown")
+EXCHANGES: Final = "certmanager_http_acme_client_request_count"
+CALLS: Final = "certmanager_controller_sync_call_count"
+ERRORS: Final = "certmanager_controller_sync_error_count"
+CLOCK: Final = "certmanager_clock_time_seconds"
+COUNTERS: Final = (EXCHANGES, CALLS, ERRORS, CLOCK)
 EXCHANGE_LABELS: Final = ("scheme", "host", "action", "method", "status")
 FAILED: Final = (Ending.TRANSIENT, Ending.RATE_LIMITED, Ending.WAITING_FOR_USER, Ending.PERMANENT, Ending.CRASHED)
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,26 +45,14 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._exchanges = _Exchanges()
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._exchanges = Counter(
-            "certmanager_http_acme_client_request_count",
-            "Requests to ACME servers; status 999 when there was no answer.",
-            EXCHANGE_LABELS,
-            registry=self._registry,
-        )
-        self._seconds = Summary(
-            "certmanager_http_acme_client_request_duration_seconds",
-            "How long requests to ACME servers took.",
-            EXCHANGE_LABELS,
-            registry=self._registry,
-        )
+        self._registry.register(self._exchanges)
 
     def exchanged(self, exchange: Exchange) -> None:
         """Count one exchange with an ACME server."""
-        labels = (exchange.scheme, exchange.host, exchange.action, exchange.method, str(exchange.status))
-        self._exchanges.labels(*labels).inc()
-        self._seconds.labels(*labels).observe(exchange.seconds)
+        self._exchanges.count(exchange)
 
     def watch(self, stores: Stores, queue: WorkQueue, workers: Workers) -> None:
         """Tell of these from now on."""
@@ -65,7 +61,41 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all metrics as text."""
-        return generate_latest(self._registry)
+        text = generate_latest(self._registry)
+        for name in COUNTERS:  # the library insists on a suffix that these names do not have
+            text = text.replace(f"{name}_total".encode(), name.encode())
+        return text
+
+
+class _Exchanges(Collector):
+    """Exchanges with ACME servers, counted and timed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals: dict[tuple[str, ...], tuple[int, float]] = {}
+
+    def count(self, exchange: Exchange) -> None:
+        labels = (exchange.scheme, exchange.host, exchange.action, exchange.method, str(exchange.status))
+        with self._lock:
+            number, seconds = self._totals.get(labels, (0, 0.0))
+            self._totals[labels] = (number + 1, seconds + exchange.seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        numbers = CounterMetricFamily(
+            EXCHANGES, "Requests to ACME servers; status 999 when there was no answer.", labels=EXCHANGE_LABELS
+        )
+        durations = SummaryMetricFamily(
+            "certmanager_http_acme_client_request_duration_seconds",
+            "How long requests to ACME servers took.",
+            labels=EXCHANGE_LABELS,
+        )
+        with self._lock:
+            totals = dict(self._totals)
+        for labels, (number, seconds) in totals.items():
+            numbers.add_metric(labels, number)
+            durations.add_metric(labels, number, seconds)
+        yield numbers
+        yield durations
 
 
 class _Objects(Collector):
@@ -74,11 +104,12 @@ class _Objects(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _certificates(self._stores.certificates.values())
+        yield _challenges(self._stores.challenges.values())
         yield _readiness("certmanager_issuer_ready_status", ("name", "namespace"), self._stores.issuers.values())
         yield _readiness("certmanager_clusterissuer_ready_status", ("name",), self._stores.cluster_issuers.values())
-        clock = GaugeMetricFamily("certmanager_clock_time_seconds_gauge", "The clock of the process.")
-        clock.add_metric((), time.time())
-        yield clock
+        now = time.time()
+        yield GaugeMetricFamily("certmanager_clock_time_seconds_gauge", "The clock of the process.", now)
+        yield CounterMetricFamily(CLOCK, "Deprecated: the clock of the process.", now)
 
 
 def _certificates(certificates: Iterable[Certificate]) -> Iterator[Metric]:
@@ -116,6 +147,20 @@ def _certificates(certificates: Iterable[Certificate]) -> Iterator[Metric]:
     yield from times.values()
 
 
+def _challenges(challenges: Iterable[Challenge]) -> Metric:
+    labels = ("status", "domain", "reason", "processing", "name", "namespace", "type")
+    family = GaugeMetricFamily(
+        "certmanager_certificate_challenge_status", "In which state a Challenge is.", labels=labels
+    )
+    for challenge in challenges:
+        spec, status, meta = challenge.spec, challenge.status, challenge.metadata
+        processing = str(status.processing).lower()
+        for state in ACMEState:
+            values = (state, spec.dns_name, status.reason, processing, meta.name, meta.namespace, spec.type)
+            family.add_metric(values, float(state is status.state))
+    return family
+
+
 def _readiness(name: str, labels: tuple[str, ...], issuers: Iterable[Issuer | ClusterIssuer]) -> Metric:
     family = GaugeMetricFamily(name, "Whether an issuer is ready.", labels=(*labels, "condition"))
     for issuer in issuers:
@@ -143,12 +188,8 @@ class _Engine(Collector):
         oldest = GaugeMetricFamily("certshim_queue_oldest_seconds", "How long the oldest ready key has waited.")
         oldest.add_metric((), depth.oldest)
         yield oldest
-        calls = CounterMetricFamily(
-            "certmanager_controller_sync_call_count", "Turns taken, by controller.", labels=("controller",)
-        )
-        errors = CounterMetricFamily(
-            "certmanager_controller_sync_error_count", "Turns that ended in a failure.", labels=("controller",)
-        )
+        calls = CounterMetricFamily(CALLS, "Turns taken, by controller.", labels=("controller",))
+        errors = CounterMetricFamily(ERRORS, "Turns that ended in a failure.", labels=("controller",))
         turns = self._workers.figures().turns
         for controller in sorted({controller for controller, _ in turns}):
             counts = {ending: count for (name, ending), count in turns.items() if name == controller}

@@ -12,16 +12,20 @@ are served at a time, and what comes beyond that waits in the kernel's backlog.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import structlog
 
 from certs.api.challenge import Challenge
+from shim.deadline import TimedReader
+from shim.flags import Address
 from shim.kube.store import Store
+from shim.listener import Listener
 from shim.stores import TOKEN
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -57,6 +61,11 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "certshim"
     sys_version = ""
 
+    def setup(self) -> None:
+        """Read the whole request within the deadline, whatever the pace at which it comes."""
+        super().setup()
+        self.rfile = io.BufferedReader(TimedReader(self.connection))
+
     def do_GET(self) -> None:
         """Answer with the key authorization, or 404."""
         challenge = key_authorization(self.server.challenges, self.headers.get("Host", ""), self.path)
@@ -80,32 +89,16 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug("responder", client=self.client_address[0], line=format % args)
 
 
-class Responder(ThreadingHTTPServer):
+class Responder(Listener):
     """The server; `asked` is called after each answer, which for the CA's request means: its verdict is near."""
 
-    daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], challenges: Store[Challenge], asked: Asked) -> None:
+    def __init__(self, address: Address, challenges: Store[Challenge], asked: Asked) -> None:
         self.challenges = challenges
         self.asked = asked
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
-        super().__init__(address, _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, name="responder", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self.server_address[1])
-
-    def start(self) -> None:
-        """Serve from a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop serving."""
-        self.shutdown()
-        self.server_close()
+        super().__init__(address, _Handler, name="responder")
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection, and make room for the next."""

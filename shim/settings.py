@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,17 @@ from shim import flags
 from shim.controllers.world import ControllerSettings
 from shim.flags import Address, Flag
 from shim.solvers.http01 import Responders
+
+WITHOUT_APPROVER: Final = "-certificaterequests-approver"
+
+
+def _controllers_chosen(value: str) -> tuple[str, ...]:
+    """Read the list; what this release cannot leave out must not be believed to be left out."""
+    chosen = flags.words(value)
+    if not set(chosen) <= {"*", WITHOUT_APPROVER}:
+        raise ValueError(f"all controllers run here; only the approver can be left out: write *,{WITHOUT_APPROVER}")
+    return chosen
+
 
 FLAGS: Final = (
     Flag(
@@ -31,7 +43,7 @@ FLAGS: Final = (
     Flag("leader-election-renew-deadline", "40s", flags.duration, "How long a leader tries to renew before it stops"),
     Flag("leader-election-retry-period", "15s", flags.duration, "How often to try to acquire or renew"),
     Flag(
-        "controllers", "*", flags.words, "Controllers to run; -certificaterequests-approver switches the approver off"
+        "controllers", "*", _controllers_chosen, f"Controllers to run: *, or without the approver: *,{WITHOUT_APPROVER}"
     ),
     Flag("concurrent-workers", "10", flags.whole_number(1, 256), "Worker threads, shared by all controllers"),
     Flag("enable-certificate-owner-ref", "false", flags.boolean, "Delete a Certificate's Secret with it"),
@@ -151,7 +163,7 @@ def _controllers(values: Mapping[str, object]) -> ControllerSettings:
             maximum=_duration(chosen["certificate_request_maximum_backoff_duration"]),
         ),
         copied_annotation_prefixes=_words(chosen["copied_annotation_prefixes"]),
-        auto_approve="-certificaterequests-approver" not in _words(chosen["controllers"]),
+        auto_approve=WITHOUT_APPROVER not in _words(chosen["controllers"]),
         certificate_owner_ref=bool(chosen["enable_certificate_owner_ref"]),
     )
 
@@ -183,6 +195,25 @@ def _misfits(values: Mapping[str, object]) -> list[str]:
         )
     answering = values["acme_http01_responder_address"]
     assert isinstance(answering, tuple)  # noqa: S101  the flag's reader makes one
+    problem = _responder_problem(answering)
+    return [*wrong, f"--acme-http01-responder-address: {problem}"] if problem else wrong
+
+
+def _responder_problem(answering: tuple[Address, ...]) -> str:
+    """Return why there can be no Service for these, or nothing."""
     if not answering or len({one.port for one in answering}) != 1:
-        wrong.append("--acme-http01-responder-address: must name at least one host:port, all with the same port")
-    return wrong
+        return "must name at least one host:port, all with the same port"
+    kinds = {_kind(one.host) for one in answering}
+    if "unspecified" in kinds:
+        return "must say to whom proxies connect; 0.0.0.0 and :: are nobody's address"
+    if len(kinds) > 1 or ("name" in kinds and len(answering) > 1):
+        return "must be addresses of one family, or one DNS name"
+    return ""
+
+
+def _kind(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "name"
+    return "unspecified" if address.is_unspecified else f"IPv{address.version}"

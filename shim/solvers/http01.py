@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from certs.names import adler32_label
 
 from certs.api.challenge import Challenge
 from certs.api.core import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort, ServiceSpec
@@ -33,6 +32,7 @@ from certs.api.ingress import (
 )
 from certs.api.issuer import HTTP01Ingress
 from certs.api.meta import ObjectMeta, OwnerReference, controller_of
+from certs.names import adler32_label
 from shim.kube.client import Client
 from shim.solvers.selfcheck import NotReachable, SelfCheck
 from shim.stores import Stores
@@ -93,16 +93,16 @@ class HTTP01:
         missing: list[Service | EndpointSlice | Ingress] = []
         service = responder_service(namespace, self._responders)
         known = stores.services.get(namespace, SERVICE)
-        if known is None or known.spec.external_name != service.spec.external_name or _port(known) != _port(service):
+        if known is None or not _same_service(known, service):
             missing.append(service)
         endpoints = responder_endpoints(namespace, self._responders)
         if endpoints is not None:
             slice_known = stores.slices.get(namespace, SERVICE)
-            if slice_known is None or slice_known.endpoints != endpoints.endpoints:
+            if slice_known is None or not _same_endpoints(slice_known, endpoints):
                 missing.append(endpoints)
         wanted = route(challenge, self._owner(challenge))
         existing = stores.ingresses.get(namespace, wanted.metadata.name)
-        if existing is None or existing.spec != wanted.spec or not _annotated(existing, wanted):
+        if existing is None or not _same_route(existing, wanted):
             missing.append(wanted)
         return tuple(missing)
 
@@ -116,13 +116,30 @@ class HTTP01:
         return (controller_of(request.metadata) if request is not None else None) or of_order or owner
 
 
-def _port(service: Service) -> int:
-    return service.spec.ports[0].port if service.spec.ports else 0
+def _same_service(known: Service, wanted: Service) -> bool:
+    """Does it lead where it should?  The API server fills in what we leave out."""
+    ports = [[(port.name, port.port, port.target_port) for port in one.spec.ports] for one in (known, wanted)]
+    return known.spec.external_name == wanted.spec.external_name and ports[0] == ports[1]
 
 
-def _annotated(existing: Ingress, wanted: Ingress) -> bool:
-    """Does the route carry what it should?  Others may have added to it."""
-    return all(existing.metadata.annotations.get(key) == value for key, value in wanted.metadata.annotations.items())
+def _same_endpoints(known: EndpointSlice, wanted: EndpointSlice) -> bool:
+    same = (known.address_type, known.endpoints, known.ports) == (wanted.address_type, wanted.endpoints, wanted.ports)
+    return same and _has(known.metadata.labels, wanted.metadata.labels)
+
+
+def _same_route(existing: Ingress, wanted: Ingress) -> bool:
+    """Does the route carry what it should?  Others may have added to it: a default class, above all."""
+    wanted_class = wanted.spec.ingress_class_name
+    return (
+        existing.spec.rules == wanted.spec.rules
+        and wanted_class in {None, existing.spec.ingress_class_name}
+        and _has(existing.metadata.annotations, wanted.metadata.annotations)
+        and _has(existing.metadata.labels, wanted.metadata.labels)
+    )
+
+
+def _has(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return wanted.items() <= found.items()
 
 
 def responder_service(namespace: str, responders: Responders) -> Service:
