@@ -1,1 +1,10 @@
-"""Reproducible benchmarks: `python -m bench` prints a table and writes the figures as JSON."""
+"""Reproducible benchmarks: `python -m bench [--quick] [NAME…]` prints a table and writes the figures as JSON.
+
+    issuance     Ingress POST until Secret, one after another; API requests per certificate    bench/issuance.py
+    renewal      API requests per renewal                                                      bench/renewal.py
+    throughput   many Ingresses at once: time, and CPU per certificate                         bench/throughput.py
+    memory       of the shim and of the webhook, after all of the above                        bench/memory.py
+    webhook      CPU per review, standalone                                                    bench/webhook.py
+
+All but the last run on the kit (`tests/cluster`) with the product under the RBAC that is shipped.
+"""

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TypedDict
 
+from bench.measurement import Measurement
 from tests.webhook.reviews import certificate, ingress, review, with_managed_fields
 
 CERTSHIM = Path(sys.executable).with_name("certshim")
@@ -24,16 +24,6 @@ CONNECTIONS = 4
 WARM_UP = 500
 REVIEWS = 6000
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-class Measurement(TypedDict):
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    aim: float | None
-    better: str
 
 
 def mix() -> list[tuple[str, bytes]]:

@@ -1,0 +1,68 @@
+"""`python -m bench [--quick] [NAME…]`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from bench import issuance, memory, renewal, report, throughput, webhook
+from bench.kit import running
+from bench.machine import ROOT, head
+from bench.measurement import Measurement
+
+# In the order in which they run: memory tells of all before it, the webhook alone has the machine for itself.
+ON_THE_KIT: Final = ("issuance", "renewal", "throughput", "memory")
+NAMES: Final = (*ON_THE_KIT, "webhook")
+MANY: Final = 200
+MANY_QUICK: Final = 50
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is named (everything unless something is), show it, and write it down."""
+    options = parser().parse_args(arguments)
+    wanted = frozenset(options.names or NAMES)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    notes: list[str] = []
+    top = head(quick=options.quick, notes=notes)
+    measured = list(_measure(wanted, MANY_QUICK if options.quick else MANY, notes))
+    report.show(top, measured, console)
+    report.write(top, measured, options.output)
+    console.print(f"written to {options.output}", highlight=False)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m bench", description="Measure certshim on a real control plane.")
+    made.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=f"of {', '.join(NAMES)}")
+    made.add_argument("--quick", action="store_true", help=f"{MANY_QUICK} Ingresses at once instead of {MANY}")
+    made.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the records go")
+    return made
+
+
+def _measure(wanted: frozenset[str], many: int, notes: list[str]) -> Iterator[Measurement]:
+    if wanted.intersection(ON_THE_KIT):
+        yield from _measure_on_kit(wanted, many, notes)
+    if "webhook" in wanted:
+        yield from webhook.measure()
+
+
+def _measure_on_kit(wanted: frozenset[str], many: int, notes: list[str]) -> Iterator[Measurement]:
+    with running(notes) as kit:
+        issuer = kit.issuer("pebble", kit.cluster.ca)
+        if "issuance" in wanted:
+            yield from issuance.measure(kit, issuer)
+        if "renewal" in wanted:
+            yield from renewal.measure(kit)
+        if "throughput" in wanted:
+            yield from throughput.measure(kit, issuer, many)
+        if "memory" in wanted:
+            yield from memory.measure(kit)
+
+
+if __name__ == "__main__":
+    main()
