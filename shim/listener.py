@@ -10,8 +10,12 @@ import socket
 import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
 
 from shim.flags import Address
+
+# How often it looks whether to stop: a process has three of these, one after the other.
+STOPS_WITHIN: Final = 0.1
 
 
 class Listener(ThreadingHTTPServer):
@@ -22,7 +26,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, address: Address, handler: type[BaseHTTPRequestHandler], *, name: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         super().__init__((address.host, address.port), handler)
-        self._thread = threading.Thread(target=self.serve_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(STOPS_WITHIN,), name=name, daemon=True)
 
     def server_bind(self) -> None:
         """Bind, and nothing else."""

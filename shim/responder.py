@@ -56,7 +56,6 @@ def _without_port(host: str) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     server: Responder
-    timeout = READ_WITHIN
     protocol_version = "HTTP/1.1"
     server_version = "certshim"
     sys_version = ""
@@ -64,6 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Read the whole request within the deadline, whatever the pace at which it comes."""
         super().setup()
+        self.connection.settimeout(self.server.read_within)
         self.rfile = io.BufferedReader(TimedReader(self.connection))
 
     def do_GET(self) -> None:
@@ -94,9 +94,12 @@ class Responder(Listener):
 
     request_queue_size = 256
 
-    def __init__(self, address: Address, challenges: Store[Challenge], asked: Asked) -> None:
+    def __init__(
+        self, address: Address, challenges: Store[Challenge], asked: Asked, *, read_within: float = READ_WITHIN
+    ) -> None:
         self.challenges = challenges
         self.asked = asked
+        self.read_within = read_within
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
         super().__init__(address, _Handler, name="responder")
 

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shim import settings
+from shim.flags import Address, WrongFlags
+from shim.solvers.http01 import Responders
+
+DEFAULTS = {flag.key: flag.default for flag in settings.FLAGS}
+
+# The API's flags that mean something here, with its defaults (spec of the controller's flags).
+THEIRS = {
+    "kubeconfig": "",
+    "namespace": "",
+    "cluster-resource-namespace": "kube-system",
+    "leader-elect": "true",
+    "leader-election-namespace": "kube-system",
+    "leader-election-lease-duration": "60s",
+    "leader-election-renew-deadline": "40s",
+    "leader-election-retry-period": "15s",
+    "controllers": "*",
+    "enable-certificate-owner-ref": "false",
+    "copied-annotation-prefixes": "*,-kubectl.kubernetes.io/,-fluxcd.io/,-argocd.argoproj.io/",
+    "certificate-request-minimum-backoff-duration": "1h",
+    "certificate-request-maximum-backoff-duration": "32h",
+    "auto-certificate-annotations": "kubernetes.io/tls-acme",
+    "extra-certificate-annotations": "",
+    "default-issuer-name": "",
+    "default-issuer-kind": "Issuer",
+    "default-issuer-group": "cert-manager.io",
+    "acme-http01-solver-nameservers": "",
+    "metrics-listen-address": "0.0.0.0:9402",
+    "internal-healthz-listen-address": "0.0.0.0:9403",
+    "logging-format": "text",
+}
+
+
+def read(**given: str) -> settings.Settings:
+    return settings.read(DEFAULTS | given)
+
+
+def test_flags_have_the_apis_defaults() -> None:
+    """A Deployment that sets none of them behaves as it did."""
+    ours = {flag.name: flag.default for flag in settings.FLAGS}
+
+    assert {name: ours.get(name) for name in THEIRS} == THEIRS
+
+
+def test_defaults_can_be_read() -> None:
+    """And go together."""
+    chosen = read()
+
+    assert chosen.workers == 10
+    assert chosen.lease.enabled
+    assert (chosen.lease.duration, chosen.lease.retry_period) == (timedelta(seconds=60), timedelta(seconds=15))
+    assert chosen.responders == Responders(("certshim-shim.cert-manager.svc",), 8089)
+    assert chosen.responders.external_name == "certshim-shim.cert-manager.svc"
+    assert chosen.metrics_listen == Address("0.0.0.0", 9402)  # noqa: S104 -- what is read, not what is bound
+    assert chosen.controllers.auto_approve
+    assert not chosen.controllers.certificate_owner_ref
+
+
+def test_settings_reach_the_controllers() -> None:
+    """What the admin chose, in the hands of those who need it."""
+    chosen = read(
+        namespace="web",
+        cluster_resource_namespace="certs",
+        controllers="*,-certificaterequests-approver",
+        default_issuer_name="le",
+        default_issuer_kind="ClusterIssuer",
+        extra_certificate_annotations="a,b",
+        certificate_request_minimum_backoff_duration="1m",
+        certificate_request_maximum_backoff_duration="2m",
+        acme_http01_responder_address="10.0.0.1:80,10.0.0.2:80",
+        metrics_listen_address="0",
+    )
+
+    assert (chosen.namespace, chosen.controllers.cluster_resource_namespace) == ("web", "certs")
+    assert not chosen.controllers.auto_approve
+    assert (chosen.controllers.ingress.default_issuer_name, chosen.controllers.ingress.default_issuer_kind) == (
+        "le",
+        "ClusterIssuer",
+    )
+    assert chosen.controllers.ingress.extra_certificate_annotations == ("a", "b")
+    assert (chosen.controllers.limits.minimum, chosen.controllers.limits.maximum) == (
+        timedelta(minutes=1),
+        timedelta(minutes=2),
+    )
+    assert chosen.responders == Responders(("10.0.0.1", "10.0.0.2"), 80)
+    assert chosen.metrics_listen is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(
+            {"certificate_request_minimum_backoff_duration": "33h"},
+            "must not be shorter than the minimum",
+            id="back-off",
+        ),
+        pytest.param(
+            {"leader_election_lease_duration": "40s"},
+            "the retry period must be shorter than the renew deadline",
+            id="lease",
+        ),
+        pytest.param({"controllers": "*,-ingress-shim"}, "only the approver can be left out", id="controllers"),
+        pytest.param({"acme_http01_responder_address": ""}, "at least one host:port", id="no responder"),
+        pytest.param(
+            {"acme_http01_responder_address": "10.0.0.1:80,10.0.0.2:81"}, "all with the same port", id="two ports"
+        ),
+        pytest.param(
+            {"acme_http01_responder_address": "10.0.0.1:80,[2001:db8::1]:80"},
+            "addresses of one family, or one DNS name",
+            id="two families",
+        ),
+        pytest.param({"acme_http01_responder_address": "a.test:80,b.test:80"}, "or one DNS name", id="two names"),
+        pytest.param({"acme_http01_responder_address": "a.test:80,10.0.0.1:80"}, "or one DNS name", id="name, address"),
+        pytest.param({"acme_http01_responder_address": ":80"}, "nobody's address", id="unspecified"),
+        pytest.param({"acme_http01_responder_address": "[::]:80"}, "nobody's address", id="unspecified IPv6"),
+    ],
+)
+def test_values_that_do_not_go_together(given: dict[str, str], message: str) -> None:
+    """Each can be read, and the whole makes no sense."""
+    with pytest.raises(WrongFlags) as raised:
+        read(**given)
+
+    assert message in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_all_that_does_not_go_together_is_told_at_once() -> None:
+    """One start, one list."""
+    with pytest.raises(WrongFlags) as raised:
+        read(leader_election_retry_period="41s", acme_http01_responder_address="")
+
+    assert len(str(raised.value).splitlines()) == 2
