@@ -34,6 +34,7 @@ LONGEST_CHECK: Final = timedelta(seconds=10)
 # What the incumbent puts on Challenges, now and before; others' finalizers are others' business.
 FINALIZERS: Final = frozenset(("acme.cert-manager.io/finalizer", "finalizer.acme.cert-manager.io"))
 AUTHORIZED: Final = "Successfully authorized domain"
+AWAITING_VERDICT: Final = "Waiting for the CA to validate the HTTP-01 challenge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> S
     """The CA has been told: look again when it is time."""
     if now >= progress.due:
         return Look()
-    return _tell_or_wait(challenge, progress, "Waiting for the CA to validate the HTTP-01 challenge", now)
+    return _tell_or_wait(challenge, progress, AWAITING_VERDICT, now)
 
 
 def _tell_or_wait(challenge: Challenge, progress: Progress, reason: str, now: datetime) -> Step | Outcome:

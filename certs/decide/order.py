@@ -25,6 +25,7 @@ from certs.api.challenge import Challenge
 from certs.api.issuer import ACMEIssuer, AnyIssuer
 from certs.api.meta import find_condition, is_true
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.challenge import AWAITING_VERDICT
 from certs.decide.effects import Tell
 from certs.durations import parse_duration
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
@@ -134,8 +135,26 @@ def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     if unknown:
         return Authorize(unknown[0])
     if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
-        return DONE  # each change of a Challenge wakes its Order
+        return _say_what_holds_up(observed)
     return _conclude(observed, now)
+
+
+def _say_what_holds_up(observed: ObservedOrder) -> Step | Outcome:
+    """Bring over why a name cannot be proven yet; from here it goes up to the Certificate, where people look.
+
+    Each change of a Challenge wakes its Order, so there is nothing to wait for here.  That the CA is at work
+    is no news; and a reason that has passed is overwritten by the next, or by the end.
+    """
+    order = observed.order
+    held_up = next(
+        (one for one in observed.challenges if one.status.processing and one.status.reason != AWAITING_VERDICT), None
+    )
+    if held_up is None:
+        return DONE
+    reason = f'"{held_up.spec.dns_name}" cannot be proven yet: {held_up.status.reason}'
+    if reason == order.status.reason:
+        return DONE
+    return SetOrderStatus(msgspec.structs.replace(order.status, reason=reason))
 
 
 def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:

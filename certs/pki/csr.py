@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -107,8 +108,9 @@ def signature_hash(algorithm: SignatureAlgorithm | None, key: Key) -> Hash | Non
     return hashes.SHA384() if key.key_size >= strong else hashes.SHA256()
 
 
+@lru_cache(maxsize=pem.KEPT)
 def read_csr(data: bytes) -> Request:
-    """Return the request in PEM or DER; raises `InvalidRequest`."""
+    """Return the request in PEM or DER; raises `InvalidRequest`.  What was read lately is remembered (`pem.KEPT`)."""
     der = data
     try:
         if not data.startswith(b"\x30"):

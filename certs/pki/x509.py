@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -74,8 +75,11 @@ class Leaf:
         return self.names.emails
 
 
+@lru_cache(maxsize=pem.KEPT)
 def read_chain(data: bytes) -> tuple[Leaf, ...]:
     """Return the certificates of a PEM text in their order, which is leaf first (RFC 8555 §9.1, RFC 8446 §4.4.2).
+
+    What was read lately is remembered (`pem.KEPT`).
 
     Raises `InvalidCertificate` when there is none, one does not decode, one is over 36 500 bytes
     or all are over 95 000.

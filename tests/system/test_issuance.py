@@ -215,6 +215,29 @@ def test_a_missing_issuer_is_waited_for_and_said(shop: Shop) -> None:
     assert shop.issued("web-tls").leaf.dns_names == (host,)
 
 
+def test_a_name_that_cannot_be_proven_yet_is_explained_and_then_proven(shop: Shop, cluster: Cluster) -> None:
+    """The reason goes up to the Certificate within seconds, and the moment it passes, work goes on."""
+    issuer, host = shop.issuer(), shop.host()
+    cluster.names.set("set-servfail", host=f"{host}.")
+
+    shop.ingress("web", host, annotations={ISSUER: issuer})
+
+    def explained() -> str | None:
+        message = str(shop.condition("Certificate", "web-tls", "Issuing").get("message", ""))
+        return message if "cannot be proven yet" in message else None
+
+    assert f'"{host}" cannot be proven yet: Waiting for HTTP-01 challenge propagation' in eventually(
+        explained, "the Certificate says why", seconds=6
+    )
+    (challenge,) = shop.all("Challenge")
+    assert challenge["status"]["state"] == "pending"
+    assert challenge["status"]["processing"]
+    assert challenge["status"]["presented"]
+    cluster.names.set("clear-servfail", host=f"{host}.")
+    assert shop.issued("web-tls").is_pair
+    assert shop.all("Order")[0]["status"].get("reason", "") == ""
+
+
 def test_a_refused_name_is_explained_in_one_sentence(shop: Shop, cluster: Cluster, product: Product) -> None:
     """What the CA says reaches the Certificate, with the name that it is about."""
     blocking = cluster.pebble("blocking", PebbleSettings(blocked_domains=("blocked.test",)))

@@ -8,6 +8,7 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.challenge import AWAITING_VERDICT
 from certs.decide.effects import Tell
 from certs.decide.order import (
     Authorize,
@@ -148,6 +149,35 @@ def test_an_issuer_that_cannot_be_used_is_waited_for(of: Order, by: Issuer | Non
 
     assert str(raised.value) == f"cannot order for shop-1-1234: {sentence}"
     assert raised.value.reason == reason
+
+
+PROPAGATION = "Waiting for HTTP-01 challenge propagation: cannot resolve example.org"
+HELD_UP = f'"{HOST}" cannot be proven yet: {PROPAGATION}'
+
+
+def working(reason: str) -> Challenge:
+    """Return a Challenge that has told what it waits for."""
+    return challenge(HOST, status=ChallengeStatus(processing=True, state=ACMEState.PENDING, reason=reason))
+
+
+@pytest.mark.parametrize(
+    ("of", "challenge", "expected"),
+    [
+        (at_ca(), working(PROPAGATION), HELD_UP),
+        (at_ca(reason=HELD_UP), working(PROPAGATION), None),
+        (at_ca(reason="another reason"), working(PROPAGATION), HELD_UP),
+        (at_ca(), working(AWAITING_VERDICT), None),
+        (at_ca(), challenge(HOST), None),
+    ],
+    ids=["told", "told once", "told anew", "the CA is at work", "nothing is known"],
+)
+def test_what_holds_a_challenge_up_is_told_by_the_order(of: Order, challenge: Challenge, expected: str | None) -> None:
+    """From there it goes up to the Certificate."""
+    decided = step(of, challenge)
+
+    told = decided.status.reason if isinstance(decided, SetOrderStatus) else None
+    assert (decided == DONE) is (expected is None)
+    assert told == expected
 
 
 @pytest.mark.parametrize(
