@@ -8,13 +8,15 @@ from typing import Any, Final
 NAMESPACE: Final = "certshim-demo"
 NAME: Final = "shop"
 HOST: Final = "shop.example.test"
+LATE: Final = "late"
+LATE_HOST: Final = "late.example.test"
 ISSUER: Final = "pebble"
 
 _INGRESS: Final = """\
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
-  name: shop
+  name: {name}
   namespace: {namespace}
   annotations:
     {annotation}: pebble
@@ -34,9 +36,12 @@ spec:
 """
 
 
-def ingress(ingress_class: str, *, annotation: str = "cert-manager.io/issuer", host: str = HOST) -> str:
+def ingress(
+    ingress_class: str, *, name: str = NAME, annotation: str = "cert-manager.io/issuer", host: str = HOST
+) -> str:
     """Return the Ingress as YAML: one annotation and the rules, no `spec.tls`."""
     return _INGRESS.format(
+        name=name,
         namespace=NAMESPACE,
         ingress_class=ingress_class,
         annotation=annotation,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ import yaml
 from shim.kube.transport import connect
 from tests.cluster import KubectlFailed, PartFailed, Process
 from tests.demo.describing import excerpt
-from tests.demo.objects import HOST, ISSUER, NAME, NAMESPACE, backend, ingress
+from tests.demo.objects import HOST, ISSUER, LATE, LATE_HOST, NAME, NAMESPACE, backend, ingress
 from tests.demo.place import Place
 from tests.demo.screen import Screen
 from tests.demo.timeline import Timeline
@@ -25,6 +26,7 @@ from tests.product import Product
 
 ISSUED_WITHIN: Final = 60.0
 SERVED_WITHIN: Final = 15.0
+EXPLAINED_WITHIN: Final = 15.0
 WEBHOOK_WITHIN: Final = 20.0
 SECRET: Final = f"{NAME}-tls"
 
@@ -54,6 +56,7 @@ class Story:
         self.issue()
         self.fetch()
         self.look()
+        self.hold_up()
 
     # -- the scenes --------------------------------------------------------------------------------------------
 
@@ -135,6 +138,40 @@ class Story:
             self._describe(kind, name)
         # A Challenge goes when its Order is done; its events stay.
         self._show("events")
+
+    def hold_up(self) -> None:
+        """Show what is said about a name that cannot be proven yet, and what happens once it can."""
+        names, names_host = self._place.ground.names, f"{LATE_HOST}."
+        self._screen.scene("A name that cannot be proven yet: its DNS does not answer")
+        names.set("set-servfail", host=names_host)
+        path = self._write("late.yaml", ingress(self._place.ground.ingress_class, name=LATE, host=LATE_HOST))
+        self._screen.command(f"kubectl apply -f {path.name}")
+        with self._blaming(self._shim):
+            self._screen.lines(self._kubectl("apply", "-f", path))
+            # Nobody is told within the first moments: most names need no more.
+            message = "jsonpath={.status.conditions[?(@.type=='Issuing')].message}"
+            why = self._until(
+                lambda: self._kubectl("get", "certificate", f"{LATE}-tls", "-n", NAMESPACE, "-o", message)
+            )
+            self._screen.say("The Certificate says why, in the message of its condition Issuing:")
+            self._screen.refused(why)
+            self._describe("challenge", "")
+            self._screen.say("Now its DNS answers:")
+            names.set("clear-servfail", host=names_host)
+            with self._screen.step(f"certificate/{LATE}-tls is ready, without anybody touching it"):
+                ready = ("--for=condition=Ready", f"certificate/{LATE}-tls", "-n", NAMESPACE, "--timeout=30s")
+                self._kubectl("wait", *ready)
+
+    def _until(self, look: Callable[[], str]) -> str:
+        """Return what is said about the obstacle once it is."""
+        deadline = time.monotonic() + EXPLAINED_WITHIN
+        while time.monotonic() < deadline:
+            with suppress(KubectlFailed):
+                said = look()
+                if "cannot be proven yet" in said:
+                    return said
+            time.sleep(0.2)
+        raise Failed(f"nobody says why {LATE_HOST} cannot be proven{_last_lines(self._shim)}")
 
     def invite(self) -> None:
         """Say how to go on from here."""
