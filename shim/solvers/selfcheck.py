@@ -46,15 +46,12 @@ class _Connection(http.client.HTTPConnection):
 
     response_class = TimedResponse
 
-    def __init__(self, address: str, port: int) -> None:
-        super().__init__(address, port, timeout=TIMEOUT)
-
 
 class _TLSConnection(_Connection):
     """The same over TLS, to an address, with the name that proxies choose the certificate by."""
 
-    def __init__(self, address: str, port: int, *, name: str) -> None:
-        super().__init__(address, port)
+    def __init__(self, address: str, port: int, *, name: str, timeout: float) -> None:
+        super().__init__(address, port, timeout=timeout)
         self._name = name
         # The certificate is what is about to be issued: none can be expected yet (RFC 8555 §8.3).
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -87,10 +84,11 @@ def _redirected(url: str, location: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """How to reach hosts: by which nameservers (`host:port`; empty: the system's), and on which port."""
+    """By which nameservers (`host:port`; none: the system's) and on which port to reach hosts, in how many seconds."""
 
     nameservers: tuple[str, ...] = ()
     port: int = 80
+    timeout: float = TIMEOUT
 
     def fetch(self, host: str, path: str, *, expected: str) -> None:
         """Fetch the path from the host over plain HTTP; raises NotReachable unless the body is what is expected."""
@@ -122,7 +120,12 @@ class SelfCheck:
                 return _Reply(response.status, response.getheader("Location", ""), response.read(MOST))
             finally:
                 connection.close()
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except http.client.HTTPException as error:
+            # Not the text of the error, which repeats what came back.
+            raise NotReachable(
+                f"failed to perform self check GET request '{url}': no HTTP answer ({type(error).__name__})"
+            ) from error
+        except (OSError, ValueError) as error:
             # ValueError: what a redirect names need be neither a URL nor a name that can be asked for.
             why = str(error) or type(error).__name__
             raise NotReachable(f"failed to perform self check GET request '{url}': {why}") from error
@@ -130,8 +133,8 @@ class SelfCheck:
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         address = self._address(host)
         if scheme == "http":
-            return _Connection(address, port or self.port)
-        return _TLSConnection(address, port or 443, name=host)
+            return _Connection(address, port or self.port, timeout=self.timeout)
+        return _TLSConnection(address, port or 443, name=host, timeout=self.timeout)
 
     def _address(self, host: str) -> str:
         """Return an address of the host; the system resolves it when no nameservers are set."""
@@ -144,7 +147,7 @@ class SelfCheck:
         resolver = dns.resolver.Resolver(configure=False)
         places = (nameserver.rpartition(":") for nameserver in self.nameservers)
         resolver.nameservers = [Do53Nameserver(server.strip("[]"), int(port)) for server, _, port in places]
-        resolver.lifetime = TIMEOUT
+        resolver.lifetime = self.timeout
         try:
             for kind in ("A", "AAAA"):
                 answer = resolver.resolve(host, kind, tcp=True, raise_on_no_answer=False)

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from certs.api.core import Secret, SecretMetadata
+from certs.api.ingress import Ingress, IngressSpec, IngressTLS
+from certs.api.issuer import ClusterIssuer
+from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, owner_reference
+from shim.controllers.watches import Watches
+from shim.engine.queue import WorkQueue
+from shim.engine.reconciler import Key
+from shim.stores import OURS, Stores
+from tests.certs.decide.objects import HOST, certificate, challenge, issuer, next_key, order, request, secret
+from tests.shim.conftest import Put
+
+INGRESS = Ingress(
+    metadata=ObjectMeta(name="shop", namespace="web", uid="uid-ingress"),
+    spec=IngressSpec(tls=(IngressTLS((HOST,), "shop"),)),
+)
+CLUSTER = ClusterIssuer(metadata=ObjectMeta(name="le"), spec=issuer().spec)
+CHALLENGE = Key("challenges", "web", f"shop-1-1234-{HOST}")
+CERTIFICATE = Key("certificates", "web", "shop")
+REQUEST = Key("certificaterequests", "web", "shop-1")
+ORDER = Key("orders", "web", "shop-1-1234")
+ISSUER = Key("issuers", "web", "letsencrypt")
+SHIM = Key("ingress-shim", "web", "shop")
+CLUSTER_ISSUER = Key("clusterissuers", "", "le")
+
+Woken = Callable[[], set[Key]]
+
+
+@pytest.fixture
+def queue() -> WorkQueue:
+    return WorkQueue()
+
+
+@pytest.fixture
+def woken(queue: WorkQueue) -> Woken:
+    """Return which keys have been woken since the last look."""
+
+    def look() -> set[Key]:
+        keys = set()
+        while picked := queue.take():
+            keys.add(picked.key)
+            queue.done(picked.key)
+        return keys
+
+    return look
+
+
+@pytest.fixture
+def watches(stores: Stores, queue: WorkQueue) -> Watches:
+    return Watches(stores, queue, "certs")
+
+
+@pytest.fixture
+def everything(put: Put, watches: Watches, woken: Woken) -> None:
+    """One object of each kind, all of them seen."""
+    cert = certificate()
+    cert = msgspec.structs.replace(
+        cert, metadata=msgspec.structs.replace(cert.metadata, owner_references=(owner_reference(INGRESS),))
+    )
+    for obj in (INGRESS, cert, request(cert), order(), challenge(), issuer(), CLUSTER):
+        put(obj)
+    watches.start()
+    woken()
+
+
+def test_what_is_there_at_the_start_wakes_its_keys(put: Put, watches: Watches, woken: Woken) -> None:
+    """A new leader looks at everything once."""
+    for obj in (INGRESS, certificate(), request(), order(), challenge(), issuer(), CLUSTER):
+        put(obj)
+
+    watches.start()
+
+    assert woken() == {SHIM, CERTIFICATE, REQUEST, ORDER, CHALLENGE, ISSUER, CLUSTER_ISSUER}
+
+
+def touched(obj: KubeObject) -> KubeObject:
+    """Return the object with a change that can be seen."""
+    metadata = msgspec.structs.replace(obj.metadata, labels={"touched": "yes"} | obj.metadata.labels)
+    return msgspec.structs.replace(obj, metadata=metadata)  # type: ignore[type-var] # every kind is a struct
+
+
+OWNED = msgspec.structs.replace(
+    certificate(),
+    metadata=msgspec.structs.replace(certificate().metadata, owner_references=(owner_reference(INGRESS),)),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        pytest.param(touched(INGRESS), {SHIM}, id="Ingress"),
+        pytest.param(touched(OWNED), {CERTIFICATE, SHIM}, id="Certificate"),
+        pytest.param(touched(request()), {REQUEST, CERTIFICATE}, id="CertificateRequest"),
+        pytest.param(touched(order()), {ORDER, REQUEST}, id="Order"),
+        pytest.param(touched(challenge()), {CHALLENGE, ORDER}, id="Challenge"),
+        pytest.param(touched(issuer()), {ISSUER, REQUEST, ORDER, CHALLENGE}, id="Issuer and who waits for it"),
+        pytest.param(touched(CLUSTER), {CLUSTER_ISSUER}, id="ClusterIssuer nobody waits for"),
+        pytest.param(secret(labels=OURS), {CERTIFICATE}, id="Secret of a Certificate"),
+        pytest.param(secret("other", labels=OURS), set(), id="Secret of nobody"),
+        pytest.param(secret("account", labels=OURS), {ISSUER}, id="Secret of an account"),
+        pytest.param(
+            next_key(certificate(), "shop-next"), set(), id="next key without our label is left to its metadata"
+        ),
+        pytest.param(SecretMetadata(next_key(certificate(), "shop-next").metadata), {CERTIFICATE}, id="next key"),
+        pytest.param(SecretMetadata(ObjectMeta(name="shop-tls", namespace="web")), {CERTIFICATE}, id="foreign Secret"),
+        pytest.param(
+            SecretMetadata(ObjectMeta(name="account", namespace="certs")),
+            {CLUSTER_ISSUER},
+            id="Secret of a ClusterIssuer",
+        ),
+        pytest.param(SecretMetadata(ObjectMeta(name="account", namespace="x")), set(), id="its name elsewhere"),
+    ],
+)
+@pytest.mark.usefixtures("everything")
+def test_a_change_wakes(stores: Stores, woken: Woken, change: KubeObject, keys: set[Key]) -> None:
+    """The object's own key, its owner's, and those that waited for it."""
+    fresh = msgspec.structs.replace(change.metadata, resource_version="1000000")
+    change = msgspec.structs.replace(change, metadata=fresh)  # type: ignore[type-var] # every kind is a struct
+    offer(stores, change)
+
+    assert woken() == keys
+
+
+def offer(stores: Stores, obj: KubeObject) -> None:
+    """Put an object into the store of its kind, as a watch does that selects by labels."""
+    if isinstance(obj, Secret) and not obj.metadata.labels.items() >= OURS.items():
+        return
+    by_kind = {
+        "Ingress": stores.ingresses,
+        "Certificate": stores.certificates,
+        "CertificateRequest": stores.requests,
+        "Order": stores.orders,
+        "Challenge": stores.challenges,
+        "Issuer": stores.issuers,
+        "ClusterIssuer": stores.cluster_issuers,
+    }
+    if isinstance(obj, SecretMetadata):
+        stores.secret_metadata.offer(obj)
+    elif isinstance(obj, Secret):
+        stores.secrets.offer(obj)
+    else:
+        by_kind[obj.resource.kind].offer(obj)  # type: ignore[attr-defined] # the stores differ by kind
+
+
+@pytest.mark.usefixtures("everything")
+def test_a_deletion_wakes_too(stores: Stores, woken: Woken) -> None:
+    """Who deletes a Certificate gets it again; who deletes a Challenge has its Order go on."""
+    cert = stores.certificates.get("web", "shop")
+    gone = stores.challenges.get("web", CHALLENGE.name)
+    assert cert is not None
+    assert gone is not None
+
+    stores.certificates.forget("web", "shop", uid=cert.metadata.uid)
+    assert woken() == {CERTIFICATE, SHIM}
+    stores.challenges.forget("web", CHALLENGE.name, uid=gone.metadata.uid)
+    assert woken() == {CHALLENGE, ORDER}
+
+
+def test_a_certificate_that_makes_room_wakes_who_waits_for_it(put: Put, watches: Watches, woken: Woken) -> None:
+    """Both wanted one Secret; the other one is next."""
+    put(certificate())
+    put(certificate("blog"))
+    watches.start()
+    woken()
+
+    put(certificate("blog", secret_name="blog-tls"))
+
+    assert woken() == {CERTIFICATE, Key("certificates", "web", "blog")}
+
+
+def test_a_cluster_issuer_wakes_its_orders_in_all_namespaces(put: Put, watches: Watches, woken: Woken) -> None:
+    """And not those of an Issuer of the same name."""
+    ref = IssuerReference("le", "ClusterIssuer")
+    here = challenge(issuer_ref=ref)
+    there = msgspec.structs.replace(here, metadata=msgspec.structs.replace(here.metadata, namespace="other"))
+    for obj in (CLUSTER, here, there, challenge("b.test", issuer_ref=IssuerReference("le"))):
+        put(obj)
+    watches.start()
+    woken()
+
+    put(touched(CLUSTER))
+
+    assert woken() == {CLUSTER_ISSUER, CHALLENGE, Key("challenges", "other", CHALLENGE.name)}

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.rrset
+import pytest
+import trustme
+
+from shim.solvers.selfcheck import NotReachable, SelfCheck
+
+KEY = "token.thumbprint"
+PATH = "/.well-known/acme-challenge/token"
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def say(status: int, body: bytes = b"", **headers: str) -> Answer:
+    """Return an answer of that status."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+class Site:
+    """A web server on loopback: `pages` by path, `hosts` is what it was asked for."""
+
+    def __init__(self, family: socket.AddressFamily = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
+        self.pages: dict[str, Answer] = {PATH: say(200, KEY.encode())}
+        self.hosts: list[str] = []
+        self.names: list[str | None] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 5
+
+            def do_GET(self) -> None:
+                site.hosts.append(self.headers["Host"])
+                with contextlib.suppress(OSError):
+                    site.pages.get(self.path, say(404))(self)
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        server = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
+        self._server = server(("::1" if family is socket.AF_INET6 else "127.0.0.1", 0), Handler)
+        if tls is not None:
+            tls.sni_callback = lambda _sock, name, _context: self.names.append(name)
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def secure() -> Iterator[Site]:
+    """A site with a certificate that nobody trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("elsewhere.test").configure_cert(context)
+    made = Site(tls=context)
+    yield made
+    made.close()
+
+
+def check(site: Site, host: str = "127.0.0.1", *nameservers: str) -> None:
+    SelfCheck(nameservers, site.port).fetch(host, PATH, expected=KEY)
+
+
+def why(site: Site, host: str = "127.0.0.1", *nameservers: str) -> str:
+    """Return why the check fails; the body of an answer is never part of it."""
+    with pytest.raises(NotReachable) as raised:
+        check(site, host, *nameservers)
+    assert "private" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("body", [KEY, f"{KEY}\n", f" {KEY}\r\n"], ids=["as it is", "with a newline", "with spaces"])
+def test_token_is_found(site: Site, body: str) -> None:
+    """White space around it is nothing; the host is asked for as the CA asks."""
+    site.pages[PATH] = say(200, body.encode())
+
+    check(site)
+
+    assert site.hosts == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        pytest.param(say(404), "wrong status code '404' for '{url}', expected '200'", id="not found"),
+        pytest.param(say(500, b"private"), "wrong status code '500' for '{url}', expected '200'", id="error"),
+        pytest.param(say(204), "wrong status code '204' for '{url}', expected '200'", id="no content"),
+        pytest.param(
+            say(200, b"private"), "did not get the expected response from '{url}', but 7 other bytes", id="other body"
+        ),
+        pytest.param(
+            say(200, KEY.encode() + b" private"),
+            "did not get the expected response from '{url}', but 24 other bytes",
+            id="more than the key",
+        ),
+        pytest.param(
+            say(200, b"private" * 10_000),
+            "did not get the expected response from '{url}', but 4096 other bytes",
+            id="endless body",
+        ),
+        pytest.param(
+            say(302, Location="ftp://files.test/"),
+            "redirected from '{url}' to 'ftp://files.test/', where a CA does not follow",
+            id="redirect to another scheme",
+        ),
+        pytest.param(
+            say(302, Location="http://[::1/"),
+            "redirected from '{url}' to 'http://[::1/', where a CA does not follow",
+            id="redirect to half an address",
+        ),
+        pytest.param(
+            say(301, Location="http://:80/"),
+            "redirected from '{url}' to 'http://:80/', where a CA does not follow",
+            id="redirect to no host",
+        ),
+        pytest.param(say(307, Location=PATH), "more than 10 redirects, the last to '{url}'", id="redirect to itself"),
+        pytest.param(say(308), "more than 10 redirects, the last to '{url}'", id="redirect to nowhere"),
+    ],
+)
+def test_token_is_not_found(site: Site, answer: Answer, message: str) -> None:
+    """Each failure in words, with the URL that was asked for."""
+    site.pages[PATH] = answer
+
+    assert why(site) == message.format(url=f"http://127.0.0.1{PATH}")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://127.0.0.1:99999/", "http://127.0.0.1:port/", "http://a\u00e9\u2028b/", "http://" + "a" * 300 + ".test/"],
+    ids=["port too high", "port is no number", "no host name", "endless label"],
+)
+def test_a_redirect_to_nonsense_is_an_answer_too(site: Site, target: str) -> None:
+    """No crash, one sentence."""
+    site.pages[PATH] = say(302, Location=target.encode().decode("latin-1"))
+
+    assert why(site).startswith("failed to perform self check GET request 'http://")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed(site: Site, status: int) -> None:
+    """Within the host and to others, with every status that a CA follows."""
+    site.pages[PATH] = say(status, Location="/elsewhere?x=1")
+    site.pages["/elsewhere?x=1"] = say(302, Location=f"http://127.0.0.1:{site.port}/there")
+    site.pages["/there"] = say(200, KEY.encode())
+
+    check(site)
+
+    assert site.hosts == ["127.0.0.1", "127.0.0.1", f"127.0.0.1:{site.port}"]
+
+
+def test_a_redirect_to_https_needs_no_valid_certificate(site: Site, secure: Site) -> None:
+    """None can be expected yet (RFC 8555 §8.3); the name is told, since proxies choose by it."""
+    site.pages[PATH] = say(301, Location=f"https://localhost:{secure.port}{PATH}")
+
+    check(site)
+
+    assert secure.names == ["localhost"]
+
+
+def test_ipv6_hosts_are_asked_for_in_brackets() -> None:
+    """An address is a host like any other."""
+    site = Site(socket.AF_INET6)
+    try:
+        check(site, "::1")
+    finally:
+        site.close()
+
+    assert site.hosts == ["[::1]"]
+
+
+def test_nobody_there() -> None:
+    """A refused connection says so."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    with pytest.raises(NotReachable, match="Connection refused"):
+        SelfCheck((), port).fetch("127.0.0.1", PATH, expected=KEY)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"SSH-2.0-private\r\n", b"HTTP/1.1 private\r\n\r\n"], ids=["hangs up", "SSH", "half HTTP"]
+)
+def test_what_is_no_http_is_said(site: Site, raw: bytes) -> None:
+    """The words of the other side are not repeated."""
+
+    def garbage(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(raw)
+        handler.close_connection = True
+
+    site.pages[PATH] = garbage
+
+    assert why(site).startswith("failed to perform self check GET request")
+
+
+def test_an_answer_in_drops_is_not_waited_for(site: Site) -> None:
+    """The timeout is for all of it, not for each byte."""
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(100):
+            handler.wfile.write(b"H")
+            time.sleep(0.1)
+
+    site.pages[PATH] = drip
+    began = time.monotonic()
+    with pytest.raises(NotReachable, match="timed out|not complete in time"):
+        SelfCheck((), site.port, timeout=0.3).fetch("127.0.0.1", PATH, expected=KEY)
+
+    assert time.monotonic() - began < 2
+
+
+class Names:
+    """A name server on loopback that answers over TCP; what it does not know does not exist."""
+
+    def __init__(self, **records: tuple[str, str]) -> None:
+        self._records = {name.replace("_", "."): record for name, record in records.items()}
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.place = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.asked: list[str] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+                while size := stream.read(2):
+                    wire = self._answer(stream.read(int.from_bytes(size))).to_wire()
+                    connection.sendall(len(wire).to_bytes(2) + wire)
+
+    def _answer(self, question: bytes) -> dns.message.Message:
+        query = dns.message.from_wire(question)
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.RA
+        asked = query.question[0]
+        name, kind = asked.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(asked.rdtype)
+        self.asked.append(f"{name} {kind}")
+        record = self._records.get(name)
+        if record is None:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        elif record[0] == kind:
+            answer.answer.append(dns.rrset.from_text(asked.name, 60, "IN", kind, record[1]))
+        return answer
+
+
+@pytest.fixture
+def names() -> Iterator[Names]:
+    made = Names(shop_test=("A", "127.0.0.1"), six_test=("AAAA", "::1"), text_test=("TXT", '"x"'))
+    yield made
+    made.close()
+
+
+def test_names_are_asked_of_the_nameservers_that_are_set(site: Site, names: Names) -> None:
+    """The system's resolver does not know this name; the host is asked for by it."""
+    check(site, "shop.test", names.place)
+
+    assert names.asked == ["shop.test. A".replace(". ", " ")]
+    assert site.hosts == ["shop.test"]
+
+
+def test_a_name_with_only_an_ipv6_address(names: Names) -> None:
+    """AAAA is asked for when there is no A."""
+    site = Site(socket.AF_INET6)
+    try:
+        check(site, "six.test", names.place)
+    finally:
+        site.close()
+
+    assert names.asked == ["six.test A", "six.test AAAA"]
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("gone.test", "cannot resolve gone.test: The DNS query name does not exist: gone.test."),
+        ("text.test", "cannot resolve text.test: it has neither an A nor an AAAA record"),
+    ],
+)
+def test_names_that_lead_nowhere(site: Site, names: Names, host: str, message: str) -> None:
+    """The sentence says that it is the DNS."""
+    assert why(site, host, names.place) == message
+
+
+def test_the_next_nameserver_is_asked_when_one_is_down(site: Site, names: Names) -> None:
+    """All that are set are used."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        down = f"127.0.0.1:{sock.getsockname()[1]}"
+
+    check(site, "shop.test", down, names.place)
