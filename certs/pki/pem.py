@@ -18,6 +18,11 @@ MAX_CERTIFICATE: Final = 36_500
 MAX_CHAIN: Final = 95_000
 MAX_PRIVATE_KEY: Final = 13_000
 
+# How many chains and requests are remembered as read, keyed by their bytes, each: an issuance looks at the same ones
+# some thirty times, and reading a chain takes 0.2 ms.  More than the workers have in hand at once, and at most 12 MB
+# were all of them as large as is allowed.  Public parts only: private keys are read anew each time.
+KEPT: Final = 128
+
 # Headers (RFC 1421, "Proc-Type: …") are not decoded: such a block does not match and so is not there.
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----[ \t]*\r?\n([A-Za-z0-9+/=\s]*?)-----END \1-----")
 

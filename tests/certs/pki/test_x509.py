@@ -47,6 +47,11 @@ def test_a_chain_is_read_leaf_first(issued: trustme.LeafCert) -> None:
     assert leaf.authority_key_id
 
 
+def test_what_was_read_is_remembered_by_its_bytes(issued: trustme.LeafCert) -> None:
+    """Equal bytes are read once, as those of another object are: a decision asks some thirty times."""
+    assert read_chain(pem_of(issued)) is read_chain(bytes(bytearray(pem_of(issued))))
+
+
 def test_times_are_aware_and_the_serial_is_a_number(key: Key) -> None:
     """UTC, to the second."""
     (leaf,) = read_chain(certificate(key, x509.Name([])))
