@@ -23,6 +23,7 @@ from certs.decide.order import (
     NewOrder,
     ObservedOrder,
     Poll,
+    Seen,
     SetOrderStatus,
     StartOver,
     Step,
@@ -164,7 +165,7 @@ class OrderController:
                 state=made.status,
             ),
         )
-        self._world.seen.put(order.metadata.uid, decision.Seen(state=ACMEState.PENDING, next_poll=now))
+        self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
 
     def _authorize(self, observed: ObservedOrder, url: str, now: datetime) -> None:
         order = observed.order
@@ -237,7 +238,6 @@ class OrderController:
             self._set_status(observed, decision.failed_status(observed, answer.status, reason, now))
             self._world.tell(observed.order, (Tell("Failed", reason, "Warning"),), COMPONENT)
             return
-        before = observed.seen
         self._world.seen.put(
             observed.order.metadata.uid,
             seen_from(
@@ -245,9 +245,18 @@ class OrderController:
                 now=now,
                 retry_after=answer.retry_after,
                 certificate_url=answer.certificate if answer.status is ACMEState.VALID else "",
-                polls=before.polls + 1 if before is not None else 0,
+                polls=polls_so_far(observed.seen, answer.status),
             ),
         )
+
+
+def polls_so_far(before: Seen | None, state: ACMEState) -> int:
+    """Return how often the CA has been asked since the order is in that state: the pace begins anew with each.
+
+    So the first look after the CSR was sent comes as soon as a fast CA needs, however long the proofs took;
+    an order that stays as it is, is asked after more and more seldom.
+    """
+    return before.polls + 1 if before is not None and before.state is state else 0
 
 
 def ends_at(chain: bytes, common_name: str) -> bool:
