@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from certs.api.certificate import Certificate, KeyEncoding, RotationPolicy
+from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
 from certs.api.core import Secret
-from certs.api.meta import ConditionStatus, ObjectMeta, find_condition, is_true, owner_reference, with_condition
+from certs.api.meta import Condition, ConditionStatus, ObjectMeta, find_condition, owner_reference, with_condition
 from certs.decide import certificate as decision
 from certs.decide.certificate import (
     NEXT_KEY_LABEL,
@@ -26,7 +26,7 @@ from certs.decide.certificate import (
 )
 from certs.decide.effects import Tell
 from certs.decide.policies import CERTIFICATE_NAME, ISSUER_GROUP, ISSUER_KIND, ISSUER_NAME, REVISION
-from certs.outcomes import Failure, Outcome
+from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
 from certs.pki.x509 import read_chain, secret_annotations
@@ -97,25 +97,30 @@ class CertificateController:
                     self._world.tell(written, (step.tell,), ISSUING)
 
     def report(self, observed: ObservedCertificate, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
-        """Say in the Issuing condition and in an event what failed."""
+        """Say in an event what failed, and in the Issuing condition if an issuance is under way or cannot begin."""
         certificate = observed.certificate
         sentence = with_next_attempt(failure, retry_at)
         reason = failure.reason or "IssuingFailed"
         self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
         issuing = find_condition(certificate.status.conditions, "Issuing")
-        if not is_true(certificate.status.conditions, "Issuing") or issuing is None or issuing.message == sentence:
-            return
+        if issuing is None or issuing.status is not ConditionStatus.TRUE:
+            if isinstance(failure, Transient | RateLimited):
+                return
+            issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
+        status = decision.with_readiness(observed, certificate.status, now)
         conditions = with_condition(
-            certificate.status.conditions,
+            status.conditions,
             "Issuing",
-            ConditionStatus.TRUE,
+            issuing.status,
             reason=issuing.reason,
             message=sentence,
             now=now,
             generation=certificate.metadata.generation,
         )
-        status = msgspec.structs.replace(certificate.status, conditions=conditions)
-        self._world.client.update_status(msgspec.structs.replace(certificate, status=status), field_manager=COMPONENT)
+        status = msgspec.structs.replace(status, conditions=conditions)
+        if status != certificate.status:
+            written = msgspec.structs.replace(certificate, status=status)
+            self._world.client.update_status(written, field_manager=COMPONENT)
 
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
@@ -170,18 +175,30 @@ class CertificateController:
 
 
 def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
-    """Return a new key, or the stored one when the policy is Never and it fits."""
-    spec = observed.certificate.spec.private_key
+    """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit the spec."""
+    spec = observed.certificate.spec.private_key or PrivateKey()
+    stored = observed.secret.data.get("tls.key") if observed.secret is not None else None
     made = Tell("Generated", f'Stored new private key in temporary Secret resource "{name}"')
-    if spec is not None and spec.rotation_policy is RotationPolicy.NEVER and observed.secret is not None:
+    if stored and spec.rotation_policy is RotationPolicy.NEVER:
+        secret = observed.certificate.spec.secret_name
         try:
-            key = decode_key(observed.secret.data.get("tls.key", b""))
+            return _pinned(decode_key(stored), spec, secret)
         except InvalidKey:
-            key = None
-        if key is not None and not fits(key, spec):
-            stored = observed.certificate.spec.secret_name
-            return key, Tell("Reused", f'Reusing private key stored in existing Secret resource "{stored}"')
-    return generate_key(spec.algorithm if spec else None, spec.size if spec else 0), made
+            message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
+            made = Tell("DecodeFailed", message, "Warning")
+    return generate_key(spec.algorithm, spec.size), made
+
+
+def _pinned(key: Key, spec: PrivateKey, secret: str) -> tuple[Key, Tell]:
+    misfits = fits(key, spec)
+    if misfits:
+        raise WaitingForUser(
+            f'User intervention required: the private key in Secret "{secret}" does not fit {", ".join(misfits)}, and '
+            "rotationPolicy Never forbids another; change these fields back, set rotationPolicy to Always, "
+            "or delete the Secret",
+            reason="CannotRegenerateKey",
+        )
+    return key, Tell("Reused", f'Reusing private key stored in existing Secret resource "{secret}"')
 
 
 def _request(
