@@ -1,6 +1,6 @@
 """The Flask application: the table of routes, and what a person or a probe asks for.
 
-The two review paths are here for completeness; the ASGI adapter answers them before Flask's
+The two review paths are here for completeness; `webhook.site` answers them before Flask's
 dispatch by the same `Reviewer.answer`, so counting and refusing happen in one place.
 Reviews are taken over TLS only: the plain health port shares this application.
 """

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from webhook.settings import LEAF_LIFETIME
 from webhook.tls import KeyPair
 
 CA_LIFETIME: Final = timedelta(days=365)
-LEAF_LIFETIME: Final = timedelta(days=7)
 BACKDATED: Final = timedelta(minutes=5)  # the API server's clock may be behind ours
 COMMON_NAME: Final = "certshim-webhook-ca"
 

@@ -19,13 +19,13 @@ from shim.kube.errors import KubeError
 from shim.kube.transport import Transport, connect
 from webhook import tls
 from webhook.app import create_app
-from webhook.asgi import Application
 from webhook.authority import make_authority, make_leaf
 from webhook.facts import InformedFacts
 from webhook.keeper import Keeper, Names
 from webhook.readiness import Readiness
 from webhook.review import Reviewer
 from webhook.settings import CONFIGURATION, Settings, own_names
+from webhook.site import Site
 from webhook.tls import Serving
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Process:
             healthy=lambda: self.serving.problem,
             ready=lambda: "" if settings.standalone else self.serving.problem or self._readiness.problem,
         )
-        self.application = Application(self.reviewer, flask, start=self.start, stop=self.stop)
+        self.site = Site(self.reviewer, flask)
         now = datetime.now(UTC)
         own = make_leaf(make_authority(now), own_names(settings), now, timedelta(days=90))
         self.serving.use(own.pair, placeholder=not settings.standalone)

@@ -1,4 +1,4 @@
-"""A review as bytes to a verdict as bytes: the hot path, called by the Flask route and by the ASGI adapter alike.
+"""A review as bytes to a verdict as bytes: the hot path, called by the Flask route and by the connection alike.
 
 What is no AdmissionReview is a bad request of HTTP (415, 413, 400) and has no verdict; everything
 else is answered with 200 and a verdict inside, as the API wants it.  Typed decoding skips what no

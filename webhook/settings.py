@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from certs.wanted import Settings as IngressSettings
-from webhook.authority import LEAF_LIFETIME
 
-CONFIGURATION = "certshim-webhook"  # both webhook configurations have this name
+LEAF_LIFETIME: Final = timedelta(days=7)
+CONFIGURATION: Final = "certshim-webhook"  # both webhook configurations have this name
 
 
 class Listen(NamedTuple):

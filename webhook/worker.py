@@ -1,0 +1,67 @@
+"""gunicorn's ASGI worker, serving our connections: its signals and heartbeat, our event loop and listeners.
+
+The plain listeners for health and metrics run on the same loop.  uvloop is used when it is installed
+(`certshim[fast]`): its loop and its TLS are compiled.
+This module is imported by the master too, which never serves: so the worker's parts are imported when it starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gunicorn.workers.gasgi import ASGIWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from webhook.deadlines import Deadlines
+    from webhook.site import Site
+
+HEARTBEAT = 1.0  # seconds; also how old the Date of an answer may be
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """The worker process.  `plain` and `deadlines` are set on a subclass before it starts."""
+
+    plain: ClassVar[Sequence[tuple[str, int]]] = ()
+    deadlines: ClassVar[Deadlines]
+
+    site: Site
+    parser: Callable[..., Any]
+    date: bytes
+
+    async def _serve(self) -> None:
+        """Serve until a signal or the master's death."""
+        from webhook.connection import Connection  # noqa: PLC0415 - see the module
+        from webhook.parser import parser_class  # noqa: PLC0415
+
+        process = self.asgi
+        self.site, self.parser = process.site, parser_class()
+        self._beat()
+        process.start()
+        for sock in self.sockets:
+            server = await self.loop.create_server(
+                lambda: Connection(self, secure=True),
+                sock=sock.sock,
+                ssl=process.serving.listening_context(),
+                ssl_handshake_timeout=self.deadlines.handshake,
+                ssl_shutdown_timeout=self.deadlines.drain,
+            )
+            self.servers.append(server)
+        for host, port in self.plain:
+            self.servers.append(await self.loop.create_server(lambda: Connection(self, secure=False), host, port))
+        gc.collect()
+        gc.freeze()  # what lives until the end is not looked at again at each collection
+        while self.alive and self.ppid == os.getppid():
+            self._beat()
+            await asyncio.sleep(HEARTBEAT)
+        await self._shutdown()
+        process.stop()
+
+    def _beat(self) -> None:
+        self.notify()
+        self.date = formatdate(usegmt=True).encode("ascii")
