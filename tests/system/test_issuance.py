@@ -259,6 +259,39 @@ def test_a_refused_name_is_explained_in_one_sentence(shop: Shop, cluster: Cluste
     assert (shop.get("Certificate", "web-tls") or {})["status"]["failedIssuanceAttempts"] == 1
 
 
+def test_a_ca_that_has_forgotten_everything_is_registered_with_again(
+    shop: Shop, cluster: Cluster, product: Product
+) -> None:
+    """Account and orders are gone at the CA: everything becomes ready again without help."""
+    forgetful = cluster.pebble("forgetful", PebbleSettings())
+    shop.apply(product.issuer("forgetful", shop.namespace, ca=forgetful))
+    account = shop.ready("Issuer", "forgetful")["status"]["acme"]["uri"]
+    shop.ingress("web", shop.host(), annotations={ISSUER: "forgetful"})
+    first = shop.issued("web-tls")
+
+    cluster.restart_pebble(forgetful)
+    shop.delete("Secret", "web-tls")
+
+    second = eventually(lambda: shop.stored("web-tls"), "the Secret is back", seconds=20)
+    assert second.is_pair
+    assert second.leaf.serial != first.leaf.serial
+    assert shop.ready("Issuer", "forgetful")["status"]["acme"]["uri"] != account
+
+
+def test_an_issuance_survives_the_api_server(shop: Shop, cluster: Cluster) -> None:
+    """The API server dies in the middle of an issuance and comes back."""
+    issuer, host = shop.issuer(), shop.host()
+    shop.ingress("web", host, annotations={ISSUER: issuer})
+    eventually(lambda: shop.all("CertificateRequest"), "the issuance has begun")
+
+    cluster.kill_apiserver()
+    time.sleep(0.5)
+    cluster.restart_apiserver()
+
+    assert shop.issued("web-tls").is_pair
+    assert len(shop.all("Order")) == 1
+
+
 def test_a_renewal_brings_a_new_key_without_a_gap(
     shop: Shop, cluster: Cluster, product: Product, tmp_path: Path
 ) -> None:
