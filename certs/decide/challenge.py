@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from certs.api.challenge import Challenge, ChallengeStatus
-from certs.api.issuer import AnyIssuer
+from certs.api.issuer import ACMESolver, AnyIssuer
 from certs.api.order import ACMEState
 from certs.decide.effects import Tell
 from certs.durations import parse_duration
@@ -129,20 +129,29 @@ def _let_go(challenge: Challenge) -> Step | Outcome:
     return DropFinalizers(kept) if kept != finalizers else DONE
 
 
+def unsupported(kind: str, name: str, solver: ACMESolver) -> str:
+    """Return why this release cannot prove control over a name in that way, and what to write; or nothing.
+
+    Asked before a Challenge is made, since one cannot be changed: the Order waits for the issuer to be mended.
+    """
+    if kind != "HTTP-01" or solver.http01 is None:
+        return f'cannot answer {kind} for "{name}": this release answers HTTP-01 only; give the issuer an http01 solver'
+    if solver.http01.ingress is None:
+        return (
+            f'cannot present HTTP-01 for "{name}": this release routes through Ingresses only; '
+            "use http01.ingress in the solver"
+        )
+    try:
+        parse_duration(solver.wait_instead_of_self_check or "0")
+    except ValueError as error:
+        return f'cannot answer for "{name}": waitInsteadOfSelfCheck of the solver: {error}; write for example 30s there'
+    return ""
+
+
 def _refuse_unsupported(challenge: Challenge) -> None:
-    http01 = challenge.spec.solver.http01
-    if challenge.spec.type != "HTTP-01" or http01 is None:
-        raise Permanent(
-            f'cannot answer {challenge.spec.type} for "{challenge.spec.dns_name}": this release answers HTTP-01 only; '
-            "give the issuer an http01 solver",
-            reason="PresentError",
-        )
-    if http01.ingress is None:
-        raise Permanent(
-            f'cannot present HTTP-01 for "{challenge.spec.dns_name}": this release routes through Ingresses only; '
-            "use http01.ingress in the solver",
-            reason="PresentError",
-        )
+    why = unsupported(challenge.spec.type, challenge.spec.dns_name, challenge.spec.solver)
+    if why:
+        raise Permanent(why, reason="PresentError")
 
 
 def _make_reachable(challenge: Challenge, progress: Progress, now: datetime) -> Step | Outcome:
@@ -159,7 +168,7 @@ def _make_reachable(challenge: Challenge, progress: Progress, now: datetime) -> 
 
 
 def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcome:
-    pause = _pause(challenge, said)
+    pause = max(parse_duration(said or "0").timedelta, timedelta())
     presented_at = challenge.status.presented_at
     if pause and presented_at is None:
         reason = f"Waiting {said} before accepting HTTP-01 challenge without self-check"
@@ -167,17 +176,6 @@ def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcom
     if pause and presented_at is not None and now < presented_at + pause:
         return Wait(presented_at + pause, f"waiting {said} instead of a self check")
     return Answer()
-
-
-def _pause(challenge: Challenge, said: str) -> timedelta:
-    try:
-        return parse_duration(said).timedelta
-    except ValueError as error:
-        raise Permanent(
-            f'cannot answer for "{challenge.spec.dns_name}": waitInsteadOfSelfCheck of the solver: {error}; '
-            "write for example 30s there",
-            reason="PresentError",
-        ) from error
 
 
 def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> Step | Outcome:

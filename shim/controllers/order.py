@@ -10,10 +10,10 @@ import msgspec
 from certs.api.challenge import Challenge, ChallengeSpec
 from certs.api.issuer import ACMEIssuer
 from certs.api.meta import ObjectMeta, owner_reference
-from certs.api.order import ACMEAuthorization, ACMEState, Order, OrderStatus
+from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, OrderStatus
 from certs.decide import order as decision
 from certs.decide import solver as solvers
-from certs.decide.challenge import Progress
+from certs.decide.challenge import Progress, unsupported
 from certs.decide.effects import Tell, one_line
 from certs.decide.order import (
     Authorize,
@@ -202,12 +202,16 @@ class OrderController:
                 f"Failed to determine a valid solver configuration for the set of domains on the Order: {why}",
                 reason="Solver",
             )
+        kind: ChallengeType = "HTTP-01" if chosen.challenge.type == solvers.HTTP_01 else "DNS-01"
+        why = unsupported(kind, name, chosen.solver)
+        if why:
+            raise WaitingForUser(why, reason="Solver")
         spec = ChallengeSpec(
             url=chosen.challenge.url,
             authorization_url=authorization.url,
             dns_name=authorization.identifier,
             wildcard=authorization.wildcard,
-            type="HTTP-01" if chosen.challenge.type == solvers.HTTP_01 else "DNS-01",
+            type=kind,
             token=chosen.challenge.token,
             key=self._gateway(observed).key_authorization(chosen.challenge.token),
             solver=chosen.solver,
