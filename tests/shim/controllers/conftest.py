@@ -34,7 +34,7 @@ def world(kube: Cluster, stores: Stores, secrets: Secrets) -> World:
         secrets=secrets,
         client=kube.client,
         recorder=Recorder(kube.client, instance="test"),
-        accounts=Accounts(ACMESettings(environment_proxies={})),
+        accounts=Accounts(ACMESettings(now=lambda: NOW, environment_proxies={})),
         settings=ControllerSettings(),
     )
 

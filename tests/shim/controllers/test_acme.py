@@ -1,0 +1,398 @@
+"""Issuer, Order and Challenge controllers against a fake CA: what is stored and told of each of its words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from certs.api.certificate import KeyAlgorithm
+from certs.api.challenge import Challenge
+from certs.api.issuer import ACMESolver, DNS01Solver, ExternalAccountBinding, Issuer, IssuerStatus, SolverSelector
+from certs.api.meta import SecretKeySelector, find_condition
+from certs.api.order import ACMEState, Order
+from certs.decide.challenge import Progress
+from certs.outcomes import Failure, Permanent, RateLimited, WaitingForUser
+from certs.pki.keys import encode_key
+from shim.controllers.challenge import ChallengeController
+from shim.controllers.issuer import IssuerController
+from shim.controllers.order import OrderController
+from shim.controllers.world import World
+from shim.keys import generate_key
+from shim.kube.cluster import Cluster
+from shim.solvers.http01 import HTTP01, Responders
+from shim.solvers.selfcheck import SelfCheck
+from shim.stores import OURS, Stores
+from tests.certs.decide.objects import HOST, NOW, issuer, order, secret
+from tests.certs.decide.objects import HTTP01 as SOLVER
+from tests.fakes.acme import FakeCA, Scripted, problem
+from tests.shim.conftest import Put
+from tests.shim.controllers.conftest import Events, drive
+
+KEY = bytes(encode_key(generate_key(KeyAlgorithm.ECDSA)))
+
+
+@pytest.fixture
+def ca() -> Iterator[FakeCA]:
+    with FakeCA() as made:
+        yield made
+
+
+@pytest.fixture
+def issuers(world: World, stores: Stores) -> IssuerController:
+    return IssuerController(world, stores.issuers, "issuers")
+
+
+@pytest.fixture
+def orders(world: World) -> OrderController:
+    return OrderController(world)
+
+
+@pytest.fixture
+def challenges(world: World, kube: Cluster, stores: Stores) -> ChallengeController:
+    responders = Responders(("10.0.0.1",), 8089)
+    return ChallengeController(world, HTTP01(stores, kube.client, responders, SelfCheck(port=1)))
+
+
+def at(ca: FakeCA, **acme: Any) -> Issuer:
+    """Return an issuer for the CA that is not set up."""
+    return issuer(status=IssuerStatus(), server=ca.url, **acme)
+
+
+@pytest.fixture
+def ready(ca: FakeCA, issuers: IssuerController, put: Put) -> Callable[..., None]:
+    """Set an issuer up, with an account key that is quick."""
+
+    def set_up(**acme: Any) -> None:
+        put(secret("account", labels=OURS, data={"tls.key": KEY}))
+        put(at(ca, **acme))
+        assert drive(issuers, "web", "letsencrypt") == ["Register", "Done"]
+
+    return set_up
+
+
+def condition_of(stores: Stores) -> tuple[str, str, str]:
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    ready = find_condition(found.status.conditions, "Ready")
+    assert ready is not None
+    return ready.status, ready.reason, ready.message
+
+
+def report(controller: Any, name: str, failure: Failure) -> None:
+    controller.report(controller.observe("web", name), failure, NOW + timedelta(seconds=5), NOW)
+
+
+def test_an_issuer_gets_key_and_account(
+    ca: FakeCA, issuers: IssuerController, stores: Stores, put: Put, events: Events
+) -> None:
+    """The key is RSA in PKCS#1 under the API's name and label; then Ready=True with the account's URL."""
+    put(at(ca, email="ops@example.org"))
+
+    assert drive(issuers, "web", "letsencrypt") == ["StoreAccountKey", "Register", "Done"]
+
+    made, found = stores.secrets.get("web", "account"), stores.issuers.get("web", "letsencrypt")
+    assert made is not None
+    assert made.data["tls.key"].startswith(b"-----BEGIN RSA PRIVATE KEY-----")
+    assert made.metadata.labels["app.kubernetes.io/managed-by"] == "cert-manager"
+    assert made.metadata.owner_references == ()
+    assert condition_of(stores) == (
+        "True",
+        "ACMEAccountRegistered",
+        "The ACME account was registered with the ACME server",
+    )
+    assert found is not None
+    assert found.status.acme is not None
+    assert (found.status.acme.uri, found.status.acme.last_registered_email) == (
+        f"{ca.root}/account/1",
+        "ops@example.org",
+    )
+    assert events() == [("Normal", "ACMEAccountRegistered", "The ACME account was registered with the ACME server")]
+
+
+def test_a_changed_contact_is_told_the_ca(
+    ca: FakeCA, ready: Callable[..., None], issuers: IssuerController, stores: Stores, put: Put
+) -> None:
+    """Once, and the status remembers it."""
+    ready(email="a@example.org")
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    put(msgspec.structs.replace(at(ca, email="b@example.org"), status=found.status))
+
+    assert drive(issuers, "web", "letsencrypt") == ["Register", "Done"]
+    assert ca.account is not None
+    assert ca.account["contact"] == ["mailto:b@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (None, 'Secret "eab" with key "mac" of the external account binding does not exist'),
+        ({"other": b""}, 'Secret "eab" with key "mac" of the external account binding does not exist'),
+    ],
+    ids=["no Secret", "no key in it"],
+)
+def test_an_external_account_needs_its_secret(
+    ca: FakeCA, issuers: IssuerController, put: Put, data: dict[str, bytes] | None, sentence: str
+) -> None:
+    """The sentence says which."""
+    binding = ExternalAccountBinding("kid", SecretKeySelector("eab", "mac"))
+    put(secret("account", labels=OURS, data={"tls.key": KEY}))
+    put(at(ca, external_account_binding=binding))
+    if data is not None:
+        put(secret("eab", labels=OURS, data=data))
+
+    with pytest.raises(WaitingForUser, match=sentence):
+        drive(issuers, "web", "letsencrypt")
+
+
+def test_a_refused_registration_is_told(
+    ca: FakeCA, issuers: IssuerController, stores: Stores, put: Put, events: Events
+) -> None:
+    """Ready=False with the CA's words and the next attempt, and a Warning."""
+    put(secret("account", labels=OURS, data={"tls.key": KEY}))
+    put(at(ca))
+    ca.script("/new-account", problem("invalidContact", 400, "no such domain"))
+    with pytest.raises(WaitingForUser) as raised:
+        drive(issuers, "web", "letsencrypt")
+
+    report(issuers, "letsencrypt", raised.value)
+
+    status, reason, message = condition_of(stores)
+    assert (status, reason) == ("False", "InvalidContact")
+    assert "no such domain" in message
+    assert message.endswith("(next attempt at 12:00:05 UTC)")
+    assert events() == [("Warning", "InvalidContact", message)]
+
+
+def test_a_secret_without_the_key_is_not_overwritten(ca: FakeCA, issuers: IssuerController, put: Put) -> None:
+    """It may be somebody's."""
+    put(at(ca))
+    put(secret("account", labels=OURS, data={"other": b"x"}))
+
+    with pytest.raises(WaitingForUser, match=r'exists and has no key "tls\.key"'):
+        drive(issuers, "web", "letsencrypt")
+
+
+def the_order(stores: Stores) -> Order:
+    found = stores.orders.get("web", "shop-1-1234")
+    assert found is not None
+    return found
+
+
+def the_challenge(stores: Stores) -> Challenge:
+    (found,) = stores.challenges.values()
+    return found
+
+
+@pytest.fixture
+def ordered(ready: Callable[..., None], orders: OrderController, put: Put) -> None:
+    """An Order with its Challenge."""
+    ready()
+    put(order())
+    assert drive(orders, "web", "shop-1-1234") == ["NewOrder", "Authorize", "Done"]
+
+
+@pytest.mark.usefixtures("ordered")
+def test_an_order_is_stored_with_its_url(ca: FakeCA, stores: Stores, events: Events) -> None:
+    """One write with URL, finalize URL and authorizations; one Challenge with the chosen solver."""
+    status, made = the_order(stores).status, the_challenge(stores)
+    (number,) = ca.orders
+
+    assert (status.url, status.finalize_url) == (f"{ca.root}/order/{number}", f"{ca.root}/finalize/{number}")
+    assert [one.url for one in status.authorizations] == [f"{ca.root}/authorization/{number}"]
+    assert (made.spec.dns_name, made.spec.type, made.spec.solver) == (HOST, "HTTP-01", SOLVER)
+    assert made.spec.key.startswith(f"{made.spec.token}.")
+    assert made.metadata.name.startswith("shop-1-1234-")
+    assert events()[-1] == (
+        "Normal",
+        "Created",
+        f'Created Challenge resource "{made.metadata.name}" for domain "{HOST}"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("solvers", "sentence"),
+    [
+        pytest.param((), "the issuer has no solvers at all, the CA offers http-01", id="none"),
+        pytest.param(
+            (msgspec.structs.replace(SOLVER, selector=SolverSelector(dns_names=("other.test",))),),
+            f"can be used for {HOST}: the issuer has 1 solver(s) of type http-01",
+            id="for another name",
+        ),
+        pytest.param(
+            (ACMESolver(dns01=DNS01Solver()),), "the issuer has 1 solver(s) of type dns-01", id="for another challenge"
+        ),
+        pytest.param(
+            (msgspec.structs.replace(SOLVER, wait_instead_of_self_check="a while"),),
+            "waitInsteadOfSelfCheck of the solver",
+            id="unreadable",
+        ),
+    ],
+)
+def test_without_a_solver_the_order_waits_for_the_issuer(
+    ready: Callable[..., None],
+    orders: OrderController,
+    stores: Stores,
+    put: Put,
+    events: Events,
+    solvers: tuple[ACMESolver, ...],
+    sentence: str,
+) -> None:
+    """No Challenge is made that could not be changed; reason and event say what is missing."""
+    ready(solvers=solvers)
+    put(order())
+    with pytest.raises(WaitingForUser) as raised:
+        drive(orders, "web", "shop-1-1234")
+
+    report(orders, "shop-1-1234", raised.value)
+
+    assert sentence in the_order(stores).status.reason
+    assert the_order(stores).status.state is ACMEState.PENDING
+    assert stores.challenges.values() == ()
+    assert events()[-1][:2] == ("Warning", "Solver")
+
+
+@pytest.mark.parametrize("kind", ["rejectedIdentifier", "malformed", "unsupportedIdentifier"])
+def test_an_order_that_the_ca_refuses_has_failed(
+    ca: FakeCA, ready: Callable[..., None], orders: OrderController, stores: Stores, put: Put, events: Events, kind: str
+) -> None:
+    """For good, with the CA's sentence on one line and a Warning."""
+    ready()
+    put(order())
+    ca.script("/new-order", problem(kind, 400, "not this\nname"))
+
+    assert drive(orders, "web", "shop-1-1234")[-2:] == ["NewOrder", "Done"]
+
+    status = the_order(stores).status
+    assert (status.state, status.failure_time) == (ACMEState.ERRORED, NOW)
+    assert f"{kind}: not this name" in status.reason
+    assert events()[-1] == ("Warning", "Failed", status.reason)
+
+
+def test_a_rate_limit_keeps_the_order_pending(
+    ca: FakeCA, ready: Callable[..., None], orders: OrderController, put: Put
+) -> None:
+    """It may still succeed, at the moment that the server named."""
+    ready()
+    put(order())
+    ca.script("/new-order", problem("rateLimited", 429, headers={"Retry-After": "3600"}))
+
+    with pytest.raises(RateLimited, match="until"):
+        drive(orders, "web", "shop-1-1234")
+
+
+@pytest.mark.usefixtures("ordered")
+def test_a_challenge_is_told_until_its_end(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores, events: Events
+) -> None:
+    """The route is made, the self check fails, and is told after a moment; then it is answered and valid."""
+    name = the_challenge(stores).metadata.name
+    assert drive(challenges, "web", name) == ["EnsureRoute", "SelfCheck", "Wait"]
+    later = NOW + timedelta(seconds=2)
+    assert drive(challenges, "web", name, later) == ["SelfCheck", "SetChallengeStatus", "Wait"]
+    told = the_challenge(stores).status
+    assert told.processing
+    assert told.reason.startswith("Waiting for HTTP-01 challenge propagation: ")
+
+    uid = the_challenge(stores).metadata.uid
+    world.progress.put(uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    assert drive(challenges, "web", name, later)[:1] == ["Answer"]
+    assert drive(challenges, "web", name, later + timedelta(seconds=1)) == ["Look", "Done"]
+
+    assert the_challenge(stores).status.state is ACMEState.VALID
+    assert the_challenge(stores).status.reason == "Successfully authorized domain"
+    assert [reason for _, reason, _ in events()][-3:] == ["Started", "Presented", "DomainVerified"]
+    assert world.progress.get(uid) is None
+    assert ca.requests(f"/challenge/{next(iter(ca.orders))}")
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize(
+    ("refusal", "state"),
+    [
+        pytest.param(problem("malformed", 404, "no such authorization"), ACMEState.EXPIRED, id="forgotten"),
+        pytest.param(problem("unauthorized", 403, "not yours"), ACMEState.ERRORED, id="refused"),
+    ],
+)
+def test_a_challenge_that_the_ca_refuses_has_ended(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores, refusal: Scripted, state: ACMEState
+) -> None:
+    """Forgotten is expired, refused is errored; nobody asks again."""
+    world.progress.drop(the_challenge(stores).metadata.uid)
+    ca.script(f"/authorization/{next(iter(ca.orders))}", refusal)
+
+    assert drive(challenges, "web", the_challenge(stores).metadata.name) == ["Look", "Done"]
+    assert the_challenge(stores).status.state is state
+
+
+@pytest.mark.usefixtures("ordered")
+def test_finalizers_of_others_stay(challenges: ChallengeController, stores: Stores, put: Put, kube: Cluster) -> None:
+    """The incumbent's goes, so that the Challenge can; what somebody else waits for is theirs."""
+    one = the_challenge(stores)
+    finalizers = ("acme.cert-manager.io/finalizer", "example.org/audit")
+    dying = msgspec.structs.replace(one.metadata, finalizers=finalizers, deletion_timestamp=NOW)
+    put(msgspec.structs.replace(one, metadata=dying))
+
+    assert drive(challenges, "web", one.metadata.name) == ["DropFinalizers", "Done"]
+    assert kube.client.get(Challenge, "web", one.metadata.name).metadata.finalizers == ("example.org/audit",)
+
+
+@pytest.mark.usefixtures("ordered")
+def test_what_holds_a_challenge_up_is_told_once(
+    challenges: ChallengeController, stores: Stores, events: Events
+) -> None:
+    """In the status and in a Warning; the same sentence is not written again."""
+    name = the_challenge(stores).metadata.name
+    for _ in range(2):
+        report(challenges, name, Permanent("no way", reason="PresentError"))
+    version = the_challenge(stores).metadata.resource_version
+    report(challenges, name, Permanent("no way", reason="PresentError"))
+
+    assert the_challenge(stores).metadata.resource_version == version
+    assert the_challenge(stores).status.reason == "no way (next attempt at 12:00:05 UTC)"
+    assert events()[-1] == (
+        "Warning",
+        "PresentError",
+        "Error presenting challenge: no way (next attempt at 12:00:05 UTC)",
+    )
+
+
+@pytest.mark.usefixtures("ordered")
+def test_an_order_ends_with_its_certificate(
+    ca: FakeCA, orders: OrderController, challenges: ChallengeController, world: World, stores: Stores, events: Events
+) -> None:
+    """Finalized, asked after at the CA's pace, downloaded in one write, tidied up."""
+    made = the_challenge(stores)
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    drive(challenges, "web", made.metadata.name)
+    drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=1))
+
+    assert drive(orders, "web", "shop-1-1234", NOW + timedelta(seconds=1)) == ["Finalize", "Wait"]
+    for seconds in range(2, 30):
+        steps = drive(orders, "web", "shop-1-1234", NOW + timedelta(seconds=seconds))
+        if steps[-1] == "Done":
+            break
+
+    status = the_order(stores).status
+    assert (status.state, status.certificate[:27]) == (ACMEState.VALID, b"-----BEGIN CERTIFICATE-----")
+    assert status.authorizations[0].identifier == HOST
+    assert stores.challenges.values() == ()
+    assert events()[-1] == ("Normal", "Complete", "Order completed successfully")
+
+
+@pytest.mark.usefixtures("ordered")
+def test_an_order_that_the_ca_forgot_is_deleted(
+    ca: FakeCA, orders: OrderController, world: World, stores: Stores, put: Put, events: Events
+) -> None:
+    """Its request makes a new one."""
+    one = the_challenge(stores)
+    put(msgspec.structs.replace(one, status=msgspec.structs.replace(one.status, state=ACMEState.VALID)))
+    world.seen.drop(the_order(stores).metadata.uid)
+    ca.script(f"/order/{next(iter(ca.orders))}", problem("malformed", 404, "no such order"))
+
+    assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
+    assert events()[-1][:2] == ("Warning", "StartedOver")

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
+from certs.api.meta import ObjectMeta
+from certs.outcomes import Permanent
+from shim.controllers.ingress import IngressController
+from shim.controllers.world import World
+from shim.stores import Stores
+from tests.certs.decide.objects import HOST, NOW, certificate
+from tests.shim.conftest import Put
+from tests.shim.controllers.conftest import Events, drive
+
+
+@pytest.fixture
+def controller(world: World) -> IngressController:
+    return IngressController(world)
+
+
+def ingress(*tls: IngressTLS, **annotations: str) -> Ingress:
+    """Return an Ingress whose annotations begin with cert-manager.io/."""
+    words = {"issuer": "letsencrypt"} | annotations
+    return Ingress(
+        metadata=ObjectMeta(
+            name="shop",
+            namespace="web",
+            annotations={f"cert-manager.io/{key.replace('_', '-')}": value for key, value in words.items()},
+        ),
+        spec=IngressSpec(tls=tls, rules=(IngressRule(host=HOST),)),
+    )
+
+
+ENTRY = IngressTLS((HOST,), "shop-tls")
+BLOG = IngressTLS(("blog.test",), "blog-tls")
+
+
+def test_an_annotation_is_enough(controller: IngressController, stores: Stores, put: Put, events: Events) -> None:
+    """spec.tls is filled in, the Certificate made, and that told."""
+    put(ingress())
+
+    assert drive(controller, "web", "shop") == ["FillTLS", "ApplyCertificate", "Done"]
+
+    filled, made = stores.ingresses.get("web", "shop"), stores.certificates.get("web", "shop-tls")
+    assert filled is not None
+    assert filled.spec.tls == (ENTRY,)
+    assert made is not None
+    assert made.spec.dns_names == (HOST,)
+    assert events() == [("Normal", "CreateCertificate", 'Successfully created Certificate "shop-tls"')]
+
+
+def test_certificates_follow_the_ingress(
+    controller: IngressController, stores: Stores, put: Put, events: Events
+) -> None:
+    """What changes is updated, foreign fields and all; what is gone is deleted."""
+    put(ingress(ENTRY, BLOG, duration="24h"))
+    drive(controller, "web", "shop")
+    made = stores.certificates.get("web", "shop-tls")
+    assert made is not None
+    edited = msgspec.structs.replace(made.spec, revision_history_limit=7)
+    put(msgspec.structs.replace(made, spec=edited))
+
+    put(ingress(ENTRY, renew_before="360h"))
+    assert drive(controller, "web", "shop") == ["ApplyCertificate", "DeleteCertificate", "Done"]
+
+    (left,) = stores.certificates.values()
+    assert (left.metadata.name, left.spec.duration, left.spec.renew_before) == ("shop-tls", None, "360h")
+    assert left.spec.revision_history_limit is None
+    assert [message for _, _, message in events()][2:] == [
+        'Successfully updated Certificate "shop-tls"',
+        'Successfully deleted unrequired Certificate "blog-tls"',
+    ]
+
+
+def test_remarks_are_made_once_for_each_change(controller: IngressController, put: Put, events: Events) -> None:
+    """A foreign Certificate of the name is told, not touched, not told again."""
+    put(certificate("shop-tls"))
+    put(ingress(ENTRY))
+
+    for _ in range(3):
+        assert drive(controller, "web", "shop") == ["Done"]
+
+    assert [(kind, reason) for kind, reason, _ in events()] == [("Warning", "BadConfig")]
+
+
+def test_a_bad_ingress_is_told_its_author(controller: IngressController, put: Put, events: Events) -> None:
+    """In an event with everything that is wrong."""
+    put(ingress(ENTRY, duration="soon"))
+    with pytest.raises(Permanent) as raised:
+        drive(controller, "web", "shop")
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+
+    controller.report(observed, raised.value, None, NOW)
+
+    ((kind, reason, message),) = events()
+    assert (kind, reason) == ("Warning", "BadConfig")
+    assert "cert-manager.io/duration" in message
