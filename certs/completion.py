@@ -39,16 +39,32 @@ class Completion:
 
 def complete(ingress: Ingress, settings: Settings) -> Completion:
     """Return the Ingress with `spec.tls` filled in, if it asks for certificates."""
-    if ingress.metadata.annotations.get(TLS_MODE) == MANUAL or not is_wanted(ingress, settings):
-        return Completion(ingress)
-    old = ingress.spec.tls
-    if old and all(entry.hosts and entry.secret_name for entry in old):
-        return Completion(ingress)
-    new = _named(_hosted(old or (IngressTLS(),), _rule_hosts(ingress)), ingress.metadata.name)
-    if new == old or not (old or new[0].hosts):
+    old, new = ingress.spec.tls, completed_tls(ingress, settings)
+    if new is old:
         return Completion(ingress)
     spec = msgspec.structs.replace(ingress.spec, tls=new)
     return Completion(msgspec.structs.replace(ingress, spec=spec), _operations(old, new))
+
+
+def completing(ingress: Ingress, settings: Settings) -> tuple[Operation, ...]:
+    """Return the operations of `complete` alone, without making the Ingress that they lead to."""
+    old, new = ingress.spec.tls, completed_tls(ingress, settings)
+    return () if new is old else _operations(old, new)
+
+
+def completed_tls(ingress: Ingress, settings: Settings) -> tuple[IngressTLS, ...]:
+    """Return `spec.tls` as it shall be: the same object when nothing is missing or nothing is for us to fill in."""
+    old, name = ingress.spec.tls, ingress.metadata.name
+    if ingress.metadata.annotations.get(TLS_MODE) == MANUAL or not is_wanted(ingress, settings):
+        return old
+    if not old:
+        hosts = _rule_hosts(ingress)
+        return (IngressTLS(hosts, ingress_secret_name(name) if name else ""),) if hosts else old
+    for entry in old:
+        if not entry.hosts or not entry.secret_name:
+            new = _named(_hosted(old, _rule_hosts(ingress)), name)
+            return old if new == old else new
+    return old
 
 
 def _rule_hosts(ingress: Ingress) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ refused cleanly; nothing here raises for any input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,7 @@ from certs.api.ingress import Ingress
 from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import KubeObject, Resource
 from certs.api.order import Order
-from certs.completion import complete
+from certs.completion import completing
 from certs.facts import Facts, NothingKnown
 from certs.lenient import lenient
 from certs.patch import Operation
@@ -101,11 +102,12 @@ class Judge:
         if mutation is None:
             return ALLOWED
         try:
-            return Verdict(operations=mutation(request))
+            operations = mutation(request)
         except Undecodable as error:
             return bad_request(str(error))
         except TypeError as error:
             return denied(str(error))
+        return Verdict(operations=operations) if operations else ALLOWED
 
     def _mutation(self, request: AdmissionRequest) -> Callable[[AdmissionRequest], tuple[Operation, ...]] | None:
         match request.resource.group, request.resource.resource, request.sub_resource, request.operation:
@@ -116,7 +118,7 @@ class Judge:
         return None
 
     def _complete(self, request: AdmissionRequest) -> tuple[Operation, ...]:
-        return complete(decode(_INGRESS, request.object), self.settings).operations
+        return completing(decode(_INGRESS, request.object), self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ def _line(problem: Problem) -> str:
 
 
 def _refused(findings: Findings, message: str, warnings: list[str]) -> Verdict:
-    audit = _audit(findings)
+    audit = _audit(findings.skipped)
     if findings.rules:
         audit["denied-by"] = ",".join(findings.rules)
     return Verdict(
@@ -228,11 +230,18 @@ def _refused(findings: Findings, message: str, warnings: list[str]) -> Verdict:
 def _passed(findings: Findings) -> Verdict:
     if not findings.warnings and not findings.skipped:
         return ALLOWED
-    return Verdict(warnings=_bounded(findings.warnings), audit=_audit(findings))
+    if not findings.warnings:
+        return _unchecked(tuple(findings.skipped))
+    return Verdict(warnings=_bounded(findings.warnings), audit=_audit(findings.skipped))
 
 
-def _audit(findings: Findings) -> dict[str, str]:
-    return {"not-checked": f"{','.join(findings.skipped)}: the cluster is not known yet"} if findings.skipped else {}
+@cache  # by ids of rules: there is one such verdict in practice
+def _unchecked(skipped: tuple[str, ...]) -> Verdict:
+    return Verdict(audit=_audit(skipped))
+
+
+def _audit(skipped: Sequence[str]) -> dict[str, str]:
+    return {"not-checked": f"{','.join(skipped)}: the cluster is not known yet"} if skipped else {}
 
 
 def _bounded(warnings: list[str]) -> tuple[str, ...]:

@@ -208,6 +208,8 @@ def _renewal_misfits(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def shared_secrets(entries: tuple[IngressTLS, ...]) -> list[Problem]:
     """Return a problem for each entry whose Secret an earlier one names too; two that name none count as the same."""
+    if len(entries) < 2:
+        return []
     first: dict[str, int] = {}
     found = []
     for i, entry in enumerate(entries):

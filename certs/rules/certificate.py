@@ -57,8 +57,9 @@ Check = Callable[[CertificateSpec, Problems], None]
 def judge_certificate(certificate: Certificate) -> Findings:
     """Return everything that is wrong with it.  Raises `Undecodable` for a duration that Go cannot read."""
     findings = Findings()
+    spec, problems = certificate.spec, findings.problems
     for check in CHECKS:
-        check(certificate.spec, findings.problems)
+        check(spec, problems)
     return findings
 
 
@@ -254,6 +255,8 @@ def check_name_constraints(spec: CertificateSpec, problems: Problems) -> None:
 
 def check_output_formats(spec: CertificateSpec, problems: Problems) -> None:
     """Each format once."""
+    if len(spec.additional_output_formats) < 2:
+        return
     types = [output.type for output in spec.additional_output_formats]
     for i, kind in enumerate(types):
         if kind in types[:i]:

@@ -11,7 +11,7 @@ class Undecodable(ValueError):
     """The object is not what its kind can hold: no verdict on its merits, the request is malformed (400)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: it grows, and setting up a frozen one takes longer than judging most objects
 class Findings:
     """Problems refuse the object, warnings go with it; `skipped` names rules for which facts were missing."""
 

@@ -48,10 +48,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a rule looks at: the completed Ingress, the settings, and what is known of the cluster."""
+    """What a rule looks at: the completed Ingress, the issuer that it names, and what is known of the cluster."""
 
     ingress: Ingress
-    settings: Settings
+    issuer: IssuerReference | Problems
     facts: Facts
 
 
@@ -87,23 +87,21 @@ def judge_ingress(ingress: Ingress, old_of: Callable[[], Ingress | None], facts:
 
 
 def _broken(ingress: Ingress, facts: Facts, settings: Settings, *, wanted: bool) -> list[tuple[Rule, Problem]]:
+    if not wanted and not ingress.metadata.annotations:
+        return []
     completed = complete(ingress, settings).ingress if wanted else ingress
-    subject = Subject(completed, settings, facts)
-    rules = RULES if wanted else ALWAYS
+    subject = Subject(completed, issuer_of(completed, settings), facts)
+    rules = ALWAYS if not wanted else RULES if facts.synced else WITHOUT_FACTS
+    return [(rule, problem) for rule in rules for problem in rule.check(subject)]
+
+
+def check_spelling(subject: Subject) -> Iterable[Problem]:
+    """Return keys that nobody reads, with the known key that was probably meant."""
     return [
-        (rule, problem)
-        for rule in rules
-        if rule.action is not Action.OFF and (facts.synced or not rule.needs_facts)
-        for problem in rule.check(subject)
+        Problem(ANNOTATIONS @ key, ProblemType.INVALID, mistake.detail, key, mistake.remedy)
+        for key in subject.ingress.metadata.annotations
+        if (mistake := misspelled(key)) is not None
     ]
-
-
-def check_spelling(subject: Subject) -> Iterator[Problem]:
-    """Yield keys that nobody reads, with the known key that was probably meant."""
-    for key in subject.ingress.metadata.annotations:
-        mistake = misspelled(key)
-        if mistake is not None:
-            yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, mistake.detail, key, mistake.remedy)
 
 
 def check_issuer_name(subject: Subject) -> Iterable[Problem]:
@@ -117,7 +115,7 @@ def check_issuer_contradictions(subject: Subject) -> Iterable[Problem]:
 
 
 def _issuer_problems(subject: Subject, kind: ProblemType) -> Iterable[Problem]:
-    issuer = issuer_of(subject.ingress, subject.settings)
+    issuer = subject.issuer
     return [problem for problem in issuer if problem.type is kind] if isinstance(issuer, Problems) else ()
 
 
@@ -138,17 +136,17 @@ def check_secrets(subject: Subject) -> Iterable[Problem]:
     return shared_secrets(subject.ingress.spec.tls)
 
 
-def check_hosts(subject: Subject) -> Iterator[Problem]:
-    """Yield hosts of spec.tls that are no names."""
-    for i, entry in enumerate(subject.ingress.spec.tls):
-        yield from bad_hosts(i, entry.hosts)
+def check_hosts(subject: Subject) -> Iterable[Problem]:
+    """Return hosts of spec.tls that are no names."""
+    return [problem for i, entry in enumerate(subject.ingress.spec.tls) for problem in bad_hosts(i, entry.hosts)]
 
 
-def check_presence(subject: Subject) -> Iterator[Problem]:
-    """Yield that there is nothing to make a certificate for."""
-    if not subject.ingress.spec.tls:
-        detail = "asks for a certificate, but no rule names a host"
-        yield Problem(TLS, ProblemType.REQUIRED, detail, remedy="give a rule a host, or write spec.tls")
+def check_presence(subject: Subject) -> Iterable[Problem]:
+    """Return that there is nothing to make a certificate for."""
+    if subject.ingress.spec.tls:
+        return ()
+    detail = "asks for a certificate, but no rule names a host"
+    return (Problem(TLS, ProblemType.REQUIRED, detail, remedy="give a rule a host, or write spec.tls"),)
 
 
 def check_provable(subject: Subject) -> Iterator[Problem]:
@@ -156,7 +154,7 @@ def check_provable(subject: Subject) -> Iterator[Problem]:
 
     An ACME issuer with no solvers at all is left alone: some CAs take names that were proven elsewhere before.
     """
-    ref = issuer_of(subject.ingress, subject.settings)
+    ref = subject.issuer
     if isinstance(ref, Problems):
         return
     issuer = subject.facts.issuer(subject.ingress.metadata.namespace, ref)
@@ -213,7 +211,7 @@ def _why_not(solver: ACMESolver, host: str) -> str:
     return f"({kind}) is for {' and '.join(parts)}"
 
 
-RULES: Final = (
+_ALL: Final = (
     Rule(
         "unknown-annotation",
         "A key that nobody reads, under one of our prefixes or near a known key.",
@@ -229,5 +227,7 @@ RULES: Final = (
     Rule("tls-missing", "Nothing to make a certificate for.", check_presence, action=Action.WARN),
     Rule("host-unprovable", "A host that no solver of the issuer can prove.", check_provable, needs_facts=True),
 )
+RULES: Final = tuple(rule for rule in _ALL if rule.action is not Action.OFF)
 ALWAYS: Final = tuple(rule for rule in RULES if rule.always)
+WITHOUT_FACTS: Final = tuple(rule for rule in RULES if not rule.needs_facts)
 NEEDING_FACTS: Final = tuple(rule.id for rule in RULES if rule.needs_facts)

@@ -18,6 +18,7 @@ from certs.annotations import ELSEWHERE, KNOWN, LEGACY
 
 OWN_PREFIXES: Final = frozenset(key.partition("/")[0] for key in (*KNOWN, *LEGACY)) - {"kubernetes.io"}
 MAX_PREFIX_EDITS: Final = 3  # cert-manager/, certmanager.io/, cert-manager.com/
+MAX_KEY: Final = 253 + 1 + 63  # characters of a well-formed one; others, which may have megabytes, are not remembered
 LONG_NAME: Final = 12  # a name shorter than this may differ in two letters, a longer one in three
 
 
@@ -29,11 +30,16 @@ class Mistake:
     remedy: str
 
 
-@lru_cache(maxsize=4096)  # the same few keys come with every Ingress
 def misspelled(key: str) -> Mistake | None:
     """Return what is wrong with the key, or None when it is known or none of our business."""
+    if key in KNOWN or key in ELSEWHERE:
+        return None
+    return _remembered(key) if len(key) <= MAX_KEY else _judged(key)
+
+
+def _judged(key: str) -> Mistake | None:
     prefix, slash, name = key.partition("/")
-    if not slash or key in KNOWN or key in ELSEWHERE:
+    if not slash:
         return None
     if key in LEGACY:
         return Mistake("is not read any more since v0.11", f"write {LEGACY[key]}")
@@ -42,6 +48,9 @@ def misspelled(key: str) -> Mistake | None:
     if suggestion is not None:
         return Mistake("unknown annotation", f"did you mean {suggestion}?")
     return Mistake("unknown annotation", "remove it, nothing reads it") if own else None
+
+
+_remembered: Final = lru_cache(maxsize=4096)(_judged)  # the same few keys come with every Ingress
 
 
 def _nearest(prefix: str, name: str) -> str | None:
