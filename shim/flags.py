@@ -169,3 +169,22 @@ def nameservers(value: str) -> tuple[str, ...]:
             raise ValueError(f"{item.host} is not an IP address; write for example 10.96.0.10:53") from None
         found.append(f"[{item.host}]:{item.port}" if ":" in item.host else f"{item.host}:{item.port}")
     return tuple(found)
+
+
+# What both processes have: they must agree on which Ingresses ask for certificates, and from whom.
+KUBECONFIG: Final = Flag(
+    "kubeconfig",
+    "",
+    text,
+    "Kubeconfig file; the pod's service account, KUBECONFIG or ~/.kube/config when empty",
+)
+INGRESS: Final = (
+    Flag("auto-certificate-annotations", "kubernetes.io/tls-acme", words, "Annotations that ask for certificates"),
+    Flag("default-issuer-name", "", text, "Issuer of Ingresses that name none"),
+    Flag("default-issuer-kind", "Issuer", required, "Its kind"),
+    Flag("default-issuer-group", "cert-manager.io", required, "Its group"),
+)
+LOGGING: Final = (
+    Flag("logging-format", "text", one_of("text", "json"), "text or json"),
+    Flag("log-level", "info", one_of("debug", "info", "warning", "error"), "Least level that is logged"),
+)

@@ -27,12 +27,7 @@ def _controllers_chosen(value: str) -> tuple[str, ...]:
 
 
 FLAGS: Final = (
-    Flag(
-        "kubeconfig",
-        "",
-        flags.text,
-        "Kubeconfig file; the pod's service account, KUBECONFIG or ~/.kube/config when empty",
-    ),
+    flags.KUBECONFIG,
     Flag(
         "namespace", "", flags.text, "Work in this namespace only, and ignore ClusterIssuers; all namespaces when empty"
     ),
@@ -55,13 +50,8 @@ FLAGS: Final = (
     ),
     Flag("certificate-request-minimum-backoff-duration", "1h", flags.duration, "Pause after the first failed issuance"),
     Flag("certificate-request-maximum-backoff-duration", "32h", flags.duration, "Longest pause after failed issuances"),
-    Flag(
-        "auto-certificate-annotations", "kubernetes.io/tls-acme", flags.words, "Annotations that ask for certificates"
-    ),
+    *flags.INGRESS,
     Flag("extra-certificate-annotations", "", flags.words, "Annotations to copy from an Ingress to its Certificates"),
-    Flag("default-issuer-name", "", flags.text, "Issuer of Ingresses that name none"),
-    Flag("default-issuer-kind", "Issuer", flags.required, "Its kind"),
-    Flag("default-issuer-group", "cert-manager.io", flags.required, "Its group"),
     Flag(
         "acme-http01-solver-nameservers",
         "",
@@ -82,8 +72,7 @@ FLAGS: Final = (
     Flag(
         "internal-healthz-listen-address", "0.0.0.0:9403", flags.listen_address, "Where /livez and /readyz are served"
     ),
-    Flag("logging-format", "text", flags.one_of("text", "json"), "text or json"),
-    Flag("log-level", "info", flags.one_of("debug", "info", "warning", "error"), "Least level that is logged"),
+    *flags.LOGGING,
 )
 
 

@@ -16,6 +16,7 @@ from shim.flags import Flag
 PROCESSES: Final = "certshim.processes"
 
 FLAGS: Final = (
+    flags.KUBECONFIG,
     Flag("secure-port", "6443", flags.whole_number(1, 65535), "Port of the webhook itself, over TLS"),
     Flag("healthz-port", "6080", flags.whole_number(0, 65535), "Port of plain /livez, /healthz, /readyz; 0 for none"),
     Flag("metrics-listen-address", "0.0.0.0:9402", flags.listen_address, "Where metrics are served; 0 for nowhere"),
@@ -25,20 +26,8 @@ FLAGS: Final = (
     Flag("dynamic-serving-ca-secret-name", "", flags.text, "Its name"),
     Flag("dynamic-serving-dns-names", "", flags.words, "Names of the serving certificate"),
     Flag("dynamic-serving-leaf-duration", "168h", flags.duration, "Lifetime of the serving certificate"),
-    Flag(
-        "kubeconfig",
-        "",
-        flags.text,
-        "Kubeconfig file; the pod's service account, KUBECONFIG or ~/.kube/config when empty",
-    ),
-    Flag(
-        "auto-certificate-annotations", "kubernetes.io/tls-acme", flags.words, "Annotations that ask for certificates"
-    ),
-    Flag("default-issuer-name", "", flags.text, "Issuer of Ingresses that name none"),
-    Flag("default-issuer-kind", "Issuer", flags.required, "Its kind"),
-    Flag("default-issuer-group", "cert-manager.io", flags.required, "Its group"),
-    Flag("logging-format", "text", flags.one_of("text", "json"), "text or json"),
-    Flag("log-level", "info", flags.one_of("debug", "info", "warning", "error"), "Least level that is logged"),
+    *flags.INGRESS,
+    *flags.LOGGING,
 )
 
 
