@@ -1,4 +1,4 @@
-"""One webhook process put together: judge, facts, certificate, readiness, and the threads that keep them.
+"""One webhook process put together: judge, certificate, readiness, and the threads that keep them.
 
 Everything is made in the worker, after gunicorn has forked: sockets to the API server and threads do
 not survive a fork.  The threads only ever change what a review reads by one assignment.
@@ -7,32 +7,29 @@ not survive a fork.  The threads only ever change what a review reads by one ass
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from certs.judge import Judge
-from shim.kube.cluster import Cluster
 from shim.kube.errors import KubeError
-from shim.kube.transport import Transport, connect
 from webhook import tls
 from webhook.app import create_app
 from webhook.authority import make_authority, make_leaf
-from webhook.facts import InformedFacts
-from webhook.keeper import Keeper, Names
 from webhook.readiness import Readiness
 from webhook.review import Reviewer
-from webhook.settings import CONFIGURATION, Settings, own_names
+from webhook.settings import Settings, own_names
 from webhook.site import Site
 from webhook.tls import Serving
+
+if TYPE_CHECKING:
+    from webhook.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = timedelta(seconds=1)
 FILES_EVERY: Final = timedelta(seconds=1)
-PROBE_EVERY: Final = 1.0
 
 
 class Process:
@@ -43,9 +40,8 @@ class Process:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.serving = Serving()
-        self._transport = None if settings.standalone else connect(settings.kubeconfig, workers=2)
-        self._cluster = Cluster(self._transport) if self._transport is not None else None
-        facts = InformedFacts(self._cluster) if self._cluster is not None else None
+        self._surroundings = None if settings.standalone else _surroundings(settings)
+        facts = self._surroundings.facts if self._surroundings is not None else None
         self.reviewer = Reviewer(Judge(settings.ingress, facts))
         self._readiness = Readiness(lambda: self.reviewer.tally.reviews)
         flask = create_app(
@@ -63,20 +59,20 @@ class Process:
         if self._settings.files is not None:
             files = tls.Files(self._settings.files.chain, self._settings.files.key)
             self._run("serving files", lambda: self._repeat(lambda now: self._use_files(files, now)))
-        if self._cluster is None or self._transport is None:
+        surroundings = self._surroundings
+        if surroundings is None:
             return
-        self._cluster.start()
+        surroundings.start()
         if self._settings.files is None:
-            keeper = Keeper(self._cluster.client, self.serving, _names(self._settings))
-            self._run("serving certificate", lambda: self._repeat(keeper.turn))
-        transport = self._transport
-        self._run("readiness", lambda: self._probe(transport))
+            turn = surroundings.turn(self.serving)
+            self._run("serving certificate", lambda: self._repeat(turn))
+        self._run("readiness", lambda: surroundings.probe(self._readiness, self.serving, self._stopping))
 
     def stop(self) -> None:
         """Stop the threads; they end within their requests' deadlines, or with the process."""
         self._stopping.set()
-        if self._cluster is not None:
-            self._cluster.stop()
+        if self._surroundings is not None:
+            self._surroundings.stop()
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -104,21 +100,8 @@ class Process:
             log.info("serving certificate read")
         return now + FILES_EVERY
 
-    def _probe(self, transport: Transport) -> None:
-        namespace = self._settings.secret_namespace or "default"
-        while self._readiness.problem and not self._stopping.is_set():
-            if not self.serving.problem:
-                self._readiness.probe(transport, namespace, socket.gethostname().lower())
-            self._stopping.wait(PROBE_EVERY)
-        if not self._readiness.problem:
-            log.info("ready")
 
+def _surroundings(settings: Settings) -> Surroundings:
+    from webhook.surroundings import Surroundings  # noqa: PLC0415 - see there
 
-def _names(settings: Settings) -> Names:
-    return Names(
-        secret_namespace=settings.secret_namespace,
-        secret_name=settings.secret_name,
-        configuration=CONFIGURATION,
-        dns_names=settings.dns_names,
-        leaf_lifetime=settings.leaf_lifetime,
-    )
+    return Surroundings(settings)

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from certs.api.meta import APIStruct, ObjectMeta, Resource, encode
 from shim.kube.errors import KubeError
-from shim.kube.transport import Transport
+
+if TYPE_CHECKING:
+    from shim.kube.transport import Transport
 
 log = logging.getLogger(__name__)
 

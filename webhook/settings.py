@@ -60,7 +60,7 @@ def read(values: Mapping[str, Any]) -> Settings:
     standalone = bool(values["standalone"])
     bind = Listen(*values["bind"]) if values["bind"] else Listen("0.0.0.0", values["secure_port"])  # noqa: S104 - pods
     metrics = values["metrics_listen_address"]
-    plain = [Listen("0.0.0.0", values["healthz_port"])] if values["healthz_port"] else []  # noqa: S104 - pods
+    plain = [Listen(bind.host, values["healthz_port"])] if values["healthz_port"] else []
     plain += [Listen(*metrics)] if metrics else []
     certificate = cast("str", values["tls_cert_file"])
     return Settings(
