@@ -124,7 +124,7 @@ class Product:
             CERTSHIM,
             "webhook",
             f"--kubeconfig={self.cluster.service_account_kubeconfig(NAMESPACE, 'certshim-webhook')}",
-            f"--secure-port={self.webhook_port}",
+            f"--bind={_bindable(host)}:{self.webhook_port}",
             f"--healthz-port={self.webhook_health.rpartition(':')[2]}",
             f"--metrics-listen-address={self.webhook_metrics.removeprefix('http://')}",
             f"--dynamic-serving-ca-secret-namespace={NAMESPACE}",
@@ -167,6 +167,11 @@ class Product:
             "privateKeySecretRef": {"name": f"{name}-account"},
             "solvers": [{"http01": {"ingress": {"ingressClassName": self.cluster.ingress_class}}}],
         }
+
+
+def _bindable(host: str) -> str:
+    """Return where to listen to be reached at a host: there alone on this machine, everywhere from another."""
+    return LOOPBACK if host == LOOPBACK else "0.0.0.0"  # noqa: S104  a cluster elsewhere
 
 
 def _manifests(folder: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:

@@ -35,7 +35,9 @@ FLAGS: Final = (
 @flags.options(FLAGS)
 @click.option("--standalone", is_flag=True, help="Run without a cluster, with a self-made certificate.")
 @click.option(
-    "--bind", default="", help="Where to listen, instead of --secure-port on all addresses, as host:port. [none]"
+    "--bind",
+    default="",
+    help="Where to listen (health too), instead of --secure-port on all addresses, as host:port. [none]",
 )
 def command(standalone: bool, bind: str, **given: str) -> None:
     """Run the admission webhook.
