@@ -7,6 +7,7 @@ and nothing that a review needs.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -58,10 +59,17 @@ def options(settings: Settings, worker: type[Worker]) -> dict[str, Any]:
         "accesslog": None,
         "loglevel": "warning",
         "control_socket_disable": True,
+        "pre_fork": freeze,
     }
     if SHARED_MEMORY.is_dir():
         chosen["worker_tmp_dir"] = str(SHARED_MEMORY)
     return chosen
+
+
+def freeze(_arbiter: object, _worker: object) -> None:
+    """Leave what is there to both processes: a collection in the worker would write into each shared page."""
+    gc.collect()
+    gc.freeze()
 
 
 def main(values: Mapping[str, Any]) -> None:
