@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -56,8 +57,7 @@ class Connection(asyncio.Protocol):
         self._host = host
         self._secure = secure
         self._timer: asyncio.TimerHandle | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._began: float | None = None  # of the request that is arriving
         self._last = 0.0  # when something was heard or said
         self._refused = False
@@ -137,9 +137,13 @@ class Connection(asyncio.Protocol):
 
     def _on_body(self, chunk: bytes) -> None:
         """Called by the parser."""
-        self._parts.append(chunk)
-        self._size += len(chunk)
-        if self._size > MAX_BODY:
+        if not self._body:
+            self._body = chunk  # all of it, as nearly always
+        elif isinstance(self._body, bytearray):
+            self._body += chunk
+        else:
+            self._body = bytearray(self._body + chunk)
+        if len(self._body) > MAX_BODY:
             raise TooLarge
 
     def _expect_more(self) -> None:
@@ -150,9 +154,8 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> bool:
         """Answer the request that is whole; False when it was the connection's last."""
-        parser, parts = self._parser, self._parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = Request(parser.method, parser.path, parser.headers, body, self._secure)
+        parser = self._parser
+        request = Request(parser.method, parser.path, parser.headers, bytes(self._body), self._secure)
         reply = self._host.site.answer(request)
         last = reply.close or not parser.should_keep_alive or not self._host.alive
         self._send(reply, last=last, bodiless=parser.method == b"HEAD")
@@ -160,15 +163,14 @@ class Connection(asyncio.Protocol):
             self._close()
             return False
         self._began = None
-        self._size = 0
-        parts.clear()
+        self._body = b""
         parser.reset()
         return True
 
     def _refuse(self, status: int, message: str, *, drain: bool = False) -> None:
         """Answer what is no request and end, at once or when the client has stopped sending."""
         self._refused = True
-        self._parts.clear()
+        self._body = b""
         self._send(self._host.site.refuse(status, message), last=True)
         if drain:
             self._watch_until(self._host.loop.time() + self._host.deadlines.drain)
@@ -177,7 +179,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, reply: Reply, *, last: bool, bodiless: bool = False) -> None:
         """Write head and body at once: one TLS record, one system call."""
-        line = _LINES.get(reply.status) or _line(reply.status)
+        line = _line(reply.status)
         closing = b"\r\nConnection: close" if last else b""
         head = b"%bContent-Type: %b\r\nContent-Length: %d\r\nDate: %b%b\r\n\r\n" % (
             line,
@@ -221,8 +223,6 @@ class Connection(asyncio.Protocol):
             self._refuse(408, "the request did not arrive in time")
 
 
-_LINES: Final = {status: b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode()) for status in (200,)}
-
-
+@cache
 def _line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode("ascii")
