@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,20 +49,29 @@ def _measure(wanted: frozenset[str], many: int, notes: list[str]) -> Iterator[Me
     if wanted.intersection(ON_THE_KIT):
         yield from _measure_on_kit(wanted, many, notes)
     if "webhook" in wanted:
+        _say("webhook")
         yield from webhook.measure()
 
 
 def _measure_on_kit(wanted: frozenset[str], many: int, notes: list[str]) -> Iterator[Measurement]:
+    _say("the kit")
     with running(notes) as kit:
         issuer = kit.issuer("pebble", kit.cluster.ca)
-        if "issuance" in wanted:
-            yield from issuance.measure(kit, issuer)
-        if "renewal" in wanted:
-            yield from renewal.measure(kit)
-        if "throughput" in wanted:
-            yield from throughput.measure(kit, issuer, many)
-        if "memory" in wanted:
-            yield from memory.measure(kit)
+        steps: dict[str, Callable[[], list[Measurement]]] = {
+            "issuance": lambda: issuance.measure(kit, issuer),
+            "renewal": lambda: renewal.measure(kit),
+            "throughput": lambda: throughput.measure(kit, issuer, many),
+            "memory": lambda: memory.measure(kit),
+        }
+        for name, measure in steps.items():
+            if name in wanted:
+                _say(name)
+                yield from measure()
+
+
+def _say(name: str) -> None:
+    """Tell how far it is, beside the table."""
+    print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

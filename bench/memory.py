@@ -22,5 +22,5 @@ def measure(kit: Kit) -> list[Measurement]:
     return [
         *figures,
         lower("webhook, peak RSS of master and worker", sum(map(procfs.peak_mb, pids)), "MB", WEBHOOK_MB),
-        lower("webhook, PSS of master and worker", sum(map(procfs.pss_mb, pids)), "MB"),
+        lower("webhook, PSS of master and worker", sum(map(procfs.pss_mb, pids)), "MB", WEBHOOK_MB),
     ]
