@@ -1,7 +1,8 @@
 """gunicorn's ASGI worker, serving our connections: its signals and heartbeat, our event loop and listeners.
 
 The plain listeners for health and metrics run on the same loop.  uvloop is used when it is installed
-(`certshim[fast]`): its loop and its TLS are compiled.
+(`certshim[fast]`): its loop and its TLS are compiled.  HTTP/1.1 only, since that is what the API server
+speaks to webhooks (kubernetes PR 82090).
 This module is imported by the master too, which never serves: so the worker's parts are imported when it starts.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import gc
 import os
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from gunicorn.workers.gasgi import ASGIWorker
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from webhook.deadlines import Deadlines
+    from webhook.process import Process
     from webhook.site import Site
 
-HEARTBEAT = 1.0  # seconds; also how old the Date of an answer may be
+HEARTBEAT: Final = 1.0  # seconds; also how old the Date of an answer may be
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -39,7 +41,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         from webhook.connection import Connection  # noqa: PLC0415 - see the module
         from webhook.parser import parser_class  # noqa: PLC0415
 
-        process = self.asgi
+        process: Process = self.asgi
         self.site, self.parser = process.site, parser_class()
         self._beat()
         process.start()
