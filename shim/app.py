@@ -168,7 +168,7 @@ class Shim:
         progress = self._world.progress.get(asked.metadata.uid)
         if progress is not None and progress.answered:
             key = Key("challenges", asked.metadata.namespace, asked.metadata.name)
-            self._queue.add(key, Lane.FRESH, after=VERDICT_AFTER)
+            self._queue.add(key, Lane.UNDERWAY, after=VERDICT_AFTER)
 
     def _await_stores(self) -> None:
         while not self._cluster.wait_synced(SYNC_WITHIN):

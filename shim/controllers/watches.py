@@ -4,12 +4,16 @@
     Secret  ── Certificates that store into it, issuers whose account it is
     issuer  ── requests, Orders and Challenges that name it
 
+What is under way is woken before what is new, so that of a thousand Ingresses the first are served
+while the last have not begun, instead of all at the end.
+
 So nothing is polled for that a watch can tell, and whoever mends what was wrong need not wait for a back-off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from certs.api.certificate import Certificate
 from certs.api.core import Secret, SecretMetadata
@@ -18,6 +22,9 @@ from certs.api.meta import KubeObject, ObjectMeta, controller_of
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane
 from shim.stores import ISSUER, SECRET, Stores
+
+# These exist only because something was begun, which is finished before the next is.
+PARTS_OF_AN_ISSUANCE: Final = frozenset(("certificaterequests", "orders", "challenges"))
 
 
 class Watches:
@@ -48,8 +55,9 @@ class Watches:
         stores.secrets.subscribe(self._secret)
         stores.secret_metadata.subscribe(self._secret)
 
-    def _wake(self, controller: str, namespace: str, name: str) -> None:
-        self._queue.wake(Key(controller, namespace, name), Lane.FRESH)
+    def _wake(self, controller: str, namespace: str, name: str, lane: Lane | None = None) -> None:
+        usual = Lane.UNDERWAY if controller in PARTS_OF_AN_ISSUANCE else Lane.FRESH
+        self._queue.wake(Key(controller, namespace, name), usual if lane is None else lane)
 
     def _own(self, controller: str) -> Callable[[KubeObject | None, KubeObject | None], None]:
         def changed(old: KubeObject | None, new: KubeObject | None) -> None:
@@ -63,7 +71,7 @@ class Watches:
             metadata = _metadata(old, new)
             owner = controller_of(metadata)
             if owner is not None and owner.kind == kind:
-                self._wake(controller, metadata.namespace, owner.name)
+                self._wake(controller, metadata.namespace, owner.name, Lane.UNDERWAY)
 
         return changed
 

@@ -1,7 +1,7 @@
 """Which of the waiting keys is next: lanes, turns between namespaces, and no starvation.
 
-Keys that may run now wait on one of four levels.  A key's level is its lane, or one lower when it
-keeps failing, so that it waits behind everything of its kind that works; the fourth level is where
+Keys that may run now wait on one of five levels.  A key's level is its lane, or one lower when it
+keeps failing, so that it waits behind everything of its kind that works; the fifth level is where
 failing ROUTINE keys sink to.
 
     pick:  the first level that has keys, unless another was passed over EIGHT times in a row;
@@ -25,11 +25,11 @@ from shim.engine.reconciler import Key, Lane
 
 LEVELS: Final = len(Lane) + 1
 
-# Eight: under a flood of fresh keys each lower level gets a ninth of the picks, and FRESH keeps two
-# thirds.  Smaller starves those who look; larger makes a poll, somebody's next step, wait visibly.
+# Eight: under a flood each lower level gets a ninth of the picks, and the first keeps more than half.
+# Smaller starves those who look; larger makes a poll, somebody's next step, wait visibly.
 PATIENCE: Final = 8
 
-# A level that ran out of patience may find the two other lower levels impatient before it.
+# A level that ran out of patience may find the other lower levels impatient before it.
 LONGEST_PASSED_OVER: Final = PATIENCE + LEVELS - 2
 
 # Two failures in a row are bad luck (a restart of the other side); three are a habit.

@@ -46,7 +46,7 @@ class Picked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How full the queue is: keys per level (FRESH, POLL, ROUTINE, sunk), the oldest's wait in seconds, the others."""
+    """How full the queue is: keys per level (each lane, and sunk), the oldest's wait in seconds, the others."""
 
     ready: tuple[int, ...]
     oldest: float

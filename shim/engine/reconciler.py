@@ -29,9 +29,10 @@ class Key(NamedTuple):
 class Lane(IntEnum):
     """What a key waits behind: lower goes first."""
 
-    FRESH = 0  # new and changed objects: somebody is looking
-    POLL = 1  # waiting for somebody else's answer, retries
-    ROUTINE = 2  # renewals and re-syncs: nobody is in a hurry
+    UNDERWAY = 0  # what was begun and can go on: finishing it is worth more than beginning the next
+    FRESH = 1  # new and changed objects: somebody is looking
+    POLL = 2  # waiting for somebody else's answer for longer, retries
+    ROUTINE = 3  # renewals and re-syncs: nobody is in a hurry
 
 
 class Reconciler(Protocol[ObservedT, StepT]):

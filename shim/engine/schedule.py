@@ -54,6 +54,10 @@ LONGEST_WAIT: Final = 3600.0
 # A missed change must not leave a person hanging for ever; a look at the stores costs nothing.
 WAITING_FOR_USER: Final = 600.0
 
+# Who comes back this soon is in the middle of something that is about to succeed: the pauses of a look that
+# keeps finding nothing double, and leave this lane by themselves.
+_SOON: Final = 2.0
+
 # Polls of a CA or a DNS server are seconds apart; who waits longer waits for a renewal or a re-sync.
 _LONGEST_POLL: Final = 300.0
 
@@ -73,5 +77,7 @@ def later(wait: Wait, now: datetime) -> Later:
     seconds = (wait.until - now).total_seconds()
     if seconds <= 0:
         return Later(Lane.POLL, _WAITED_FOR_THE_PAST)
+    if seconds <= _SOON:
+        return Later(Lane.UNDERWAY, seconds)
     lane = Lane.POLL if seconds <= _LONGEST_POLL else Lane.ROUTINE
     return Later(lane, min(seconds, LONGEST_WAIT))

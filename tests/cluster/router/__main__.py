@@ -18,7 +18,10 @@ from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, S
 from tests.cluster.router.routes import ours
 from tests.cluster.router.watch import Watch
 
-_COALESCE = 0.05  # seconds between two loads: the first change of a burst goes at once, the rest together
+# Seconds between two loads: the first change of a burst goes at once, the rest together.  A load costs in
+# proportion to all routes, so the pause is at least twice the last one: at most a third of a core goes into it.
+_COALESCE = 0.05
+_LONGEST_COALESCE = 1.0
 _RETRY = 1.0
 _TIMEOUT = 10.0
 _NETWORKING = "/apis/networking.k8s.io/v1"
@@ -58,8 +61,9 @@ class Router:
             self._changed.wait()
             self._changed.clear()
             if all(watch.synced for watch in watches):
+                began = time.monotonic()
                 loaded = self._load(loaded)
-                time.sleep(_COALESCE)
+                time.sleep(min(max(_COALESCE, 2 * (time.monotonic() - began)), _LONGEST_COALESCE))
 
     def _load(self, loaded: JSON) -> JSON:
         """Give Caddy the configuration of now when it is another than `loaded`; return what it has."""

@@ -61,18 +61,19 @@ def test_a_better_level_is_taken_a_worse_one_is_not() -> None:
     lanes.put(key("a", "0"), 1, since=5.0)
     lanes.put(key("a", "0"), 3, since=6.0)
 
-    assert lanes.sizes() == (0, 1, 0, 0)
+    assert lanes.sizes() == (0, 1, 0, 0, 0)
     assert lanes.pick() == (key("a", "0"), 0.0)
 
 
 @pytest.mark.parametrize(
     ("lane", "failures", "level"),
     [
-        pytest.param(Lane.FRESH, 0, 0, id="fresh"),
-        pytest.param(Lane.FRESH, SINKS_AFTER - 1, 0, id="bad-luck"),
-        pytest.param(Lane.FRESH, SINKS_AFTER, 1, id="fresh-sinks"),
-        pytest.param(Lane.POLL, SINKS_AFTER, 2, id="poll-sinks"),
-        pytest.param(Lane.ROUTINE, 1000, 3, id="routine-sinks"),
+        pytest.param(Lane.UNDERWAY, 0, 0, id="under-way"),
+        pytest.param(Lane.FRESH, 0, 1, id="fresh"),
+        pytest.param(Lane.FRESH, SINKS_AFTER - 1, 1, id="bad-luck"),
+        pytest.param(Lane.FRESH, SINKS_AFTER, 2, id="fresh-sinks"),
+        pytest.param(Lane.POLL, SINKS_AFTER, 3, id="poll-sinks"),
+        pytest.param(Lane.ROUTINE, 1000, 4, id="routine-sinks"),
     ],
 )
 def test_keys_that_keep_failing_wait_one_level_lower(lane: Lane, failures: int, level: int) -> None:
@@ -120,8 +121,8 @@ def test_no_level_starves(moves: list[tuple[str, str, int] | None]) -> None:
         assert max(passed_over.values()) <= LONGEST_PASSED_OVER
 
 
-def test_a_flood_of_fresh_keys_leaves_each_lower_level_a_ninth() -> None:
-    """With keys on every level, FRESH gets two thirds of the picks and each other level a ninth."""
+def test_a_flood_leaves_each_lower_level_a_ninth() -> None:
+    """With keys on every level, the first gets more than half of the picks and each other level a ninth."""
     lanes = Lanes()
     for level in range(LEVELS):
         for number in range(900):
@@ -129,8 +130,8 @@ def test_a_flood_of_fresh_keys_leaves_each_lower_level_a_ninth() -> None:
 
     shares = Counter(picked.controller for picked, _ in zip(drain(lanes), range(900), strict=False))
 
-    assert shares["0"] >= 590
-    assert all(90 <= shares[str(level)] <= 100 for level in (1, 2, 3))
+    assert shares["0"] >= 490
+    assert all(90 <= shares[str(level)] <= 100 for level in (1, 2, 3, 4))
 
 
 @given(st.lists(st.one_of(st.tuples(st.sampled_from("abcdef"), st.integers(0, 99)), st.none()), max_size=200))

@@ -210,7 +210,7 @@ def test_depth_tells_where_the_keys_are(queue: WorkQueue, clock: Clock) -> None:
 
     depth = queue.depth()
 
-    assert depth.ready == (0, 0, 1, 0)
+    assert depth.ready == (0, 0, 0, 1, 0)
     assert (depth.oldest, depth.delayed, depth.running, depth.failing) == (4.0, 1, 1, 1)
 
 

@@ -39,7 +39,9 @@ def test_backoff_never_shrinks_below_what_it_was(failures: int, draw: float, oth
 @pytest.mark.parametrize(
     ("wait", "expected"),
     [
-        pytest.param(timedelta(seconds=2), Later(Lane.POLL, 2.0), id="poll"),
+        pytest.param(timedelta(milliseconds=60), Later(Lane.UNDERWAY, 0.06), id="soon"),
+        pytest.param(timedelta(seconds=2), Later(Lane.UNDERWAY, 2.0), id="as-soon-as-soon-is"),
+        pytest.param(timedelta(seconds=2.1), Later(Lane.POLL, 2.1), id="poll"),
         pytest.param(timedelta(minutes=5), Later(Lane.POLL, 300.0), id="longest-poll"),
         pytest.param(timedelta(minutes=6), Later(Lane.ROUTINE, 360.0), id="routine"),
         pytest.param(timedelta(days=60), Later(Lane.ROUTINE, 3600.0), id="renewal-looked-at-hourly"),
