@@ -22,6 +22,7 @@ from tests.cluster.router.watch import Watch
 # proportion to all routes, so the pause is at least twice the last one: at most a third of a core goes into it.
 _COALESCE = 0.05
 _LONGEST_COALESCE = 1.0
+_SYNC_POLL = 0.02
 _RETRY = 1.0
 _TIMEOUT = 10.0
 _NETWORKING = "/apis/networking.k8s.io/v1"
@@ -35,41 +36,53 @@ class Router:
         self._listen = listen
         self._changed = threading.Event()
         self._fake = CA("Kit router").server("Kubernetes Ingress Controller Fake Certificate")
-        self._certificates: dict[str, Pair | None] = {}
+        # What a handshake needs is computed by the first after a change: Secrets change often, and most go unseen.
+        self._changes = 0
+        self._certificates: tuple[int, dict[str, Pair | None]] = (-1, {})
 
         def api() -> API:
             return API(server, ca, user)  # one each: a watch occupies its connection
 
-        tell = self._changed.set
+        def tell_handshakes() -> None:
+            self._changes += 1
+
+        def tell() -> None:
+            tell_handshakes()
+            self._changed.set()
+
         self._ingresses = Watch(api(), f"{_NETWORKING}/ingresses", Ingress, tell)
         self._classes = Watch(api(), f"{_NETWORKING}/ingressclasses", IngressClass, tell)
         self._services = Watch(api(), "/api/v1/services", Service, tell)
         self._slices = Watch(api(), f"{_DISCOVERY}/endpointslices", EndpointSlice, tell)
-        self._secrets = Watch(api(), "/api/v1/secrets", Secret, tell)
+        self._secrets = Watch(api(), "/api/v1/secrets", Secret, tell_handshakes)
 
     def certificate(self, server_name: str) -> Pair:
         """Return the certificate for a handshake."""
-        return choose(server_name, self._certificates, self._fake)
+        changes = self._changes  # read before the objects: what changes from here on is for the next handshake
+        if self._certificates[0] != changes:
+            world = self._world()
+            self._certificates = (changes, certificates_by_host(by_age(ours(world)), world))
+        return choose(server_name, self._certificates[1], self._fake)
 
     def run(self) -> None:
         """Watch, and load what changed, for ever."""
         watches = (self._ingresses, self._classes, self._services, self._slices, self._secrets)
         for watch in watches:
             threading.Thread(target=watch.run, daemon=True).start()
+        while not all(watch.synced for watch in watches):
+            time.sleep(_SYNC_POLL)
+        self._changed.set()
         loaded: JSON = {}
         while True:
             self._changed.wait()
             self._changed.clear()
-            if all(watch.synced for watch in watches):
-                began = time.monotonic()
-                loaded = self._load(loaded)
-                time.sleep(min(max(_COALESCE, 2 * (time.monotonic() - began)), _LONGEST_COALESCE))
+            began = time.monotonic()
+            loaded = self._load(loaded)
+            time.sleep(min(max(_COALESCE, 2 * (time.monotonic() - began)), _LONGEST_COALESCE))
 
     def _load(self, loaded: JSON) -> JSON:
         """Give Caddy the configuration of now when it is another than `loaded`; return what it has."""
-        world = self._world()
-        self._certificates = certificates_by_host(by_age(ours(world)), world)
-        wanted = caddy_config(world, self._listen)
+        wanted = caddy_config(self._world(), self._listen)
         if wanted == loaded:
             return loaded
         try:

@@ -209,3 +209,23 @@ def test_a_long_name_leaves_room_for_the_digest(server: FakeAPIServer, recorder:
     recorder.stop()
 
     assert len(json.loads(server.seen[0].body)["metadata"]["name"]) == 253
+
+
+def test_a_flood_of_normal_events_is_thinned_and_warnings_are_not(
+    server: FakeAPIServer, transport: Transport, clock: Clock
+) -> None:
+    """A burst is told in full, then a few a second; what goes wrong is told always."""
+    limits = RecorderLimits(burst=2, per_second=1)
+    recorder = Recorder(KubeClient(transport), instance="pod-1", now=clock, limits=limits)
+    for number in range(4):
+        say(recorder, f"step {number}")
+    recorder.event(WEB, "Warning", "Failed", "it failed", component="cert-manager-test")
+    clock.moment += timedelta(seconds=1)
+    say(recorder, "a second later")
+    say(recorder, "and once more")
+
+    recorder.start()
+    recorder.stop()
+
+    assert [event["message"] for event in events(server)] == ["step 0", "step 1", "it failed", "a second later"]
+    assert recorder.counts["dropped"] == 3
