@@ -27,11 +27,6 @@ _ValueT = TypeVar("_ValueT")
 
 _KEPT: Final = 256  # gateways; the least recently used goes (its nonces and directory are fetched again)
 
-_OLD_LETS_ENCRYPT: Final = {
-    "https://acme-v01.api.letsencrypt.org/directory": "https://acme-v02.api.letsencrypt.org/directory",
-    "https://acme-staging.api.letsencrypt.org/directory": "https://acme-staging-v02.api.letsencrypt.org/directory",
-}
-
 
 @dataclass(slots=True)
 class _Server:
@@ -115,21 +110,6 @@ class Accounts:
 
     def _now(self) -> datetime:
         return self._settings.now()
-
-
-def lets_encrypt_v1_hint(server: str) -> str:
-    """Return what to tell about a Let's Encrypt v1 URL, empty for any other.
-
-    >>> lets_encrypt_v1_hint("https://acme-v02.api.letsencrypt.org/directory")
-    ''
-    """
-    successor = _OLD_LETS_ENCRYPT.get(server.rstrip("/"))
-    if successor is None:
-        return ""
-    return (
-        f"Your ACME server URL is set to a v1 endpoint ({server}). "
-        f'You should update the spec.acme.server field to "{successor}"'
-    )
 
 
 def _keep(kept: OrderedDict[_PlaceT, _ValueT], place: _PlaceT, value: _ValueT) -> None:

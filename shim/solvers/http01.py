@@ -13,7 +13,6 @@ selector and an EndpointSlice; a name (host:port) makes a Service of type Extern
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +31,7 @@ from certs.api.ingress import (
 )
 from certs.api.issuer import HTTP01Ingress
 from certs.api.meta import ObjectMeta, OwnerReference, controller_of
+from certs.hosts import is_ip_address
 from certs.names import adler32_label
 from shim.kube.client import Client
 from shim.solvers.selfcheck import NotReachable, SelfCheck
@@ -59,11 +59,7 @@ class Responders:
     @property
     def external_name(self) -> str:
         """The DNS name, or an empty string when addresses are given."""
-        try:
-            ipaddress.ip_address(self.hosts[0])
-        except ValueError:
-            return self.hosts[0]
-        return ""
+        return "" if is_ip_address(self.hosts[0]) else self.hosts[0]
 
 
 class HTTP01:
@@ -191,7 +187,7 @@ def route(challenge: Challenge, owner: OwnerReference | None) -> Ingress:
         backend=IngressBackend(service=IngressServiceBackend(name=SERVICE, port=ServiceBackendPort(name="http"))),
     )
     # A rule without host serves every host, which is the only way to be asked by address.
-    rule_host = "" if _is_address(host) else host
+    rule_host = "" if is_ip_address(host) else host
     return Ingress(
         metadata=ObjectMeta(
             name=route_name(host),
@@ -211,14 +207,6 @@ def _solver(challenge: Challenge) -> HTTP01Ingress:
     http01 = challenge.spec.solver.http01
     assert http01 is not None and http01.ingress is not None  # noqa: S101, PT018  the decision has refused others
     return http01.ingress
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _plain(owner: OwnerReference) -> OwnerReference:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, Final
+
+from certs.hosts import is_ip_address
 
 NAMESPACE: Final = "certshim-demo"
 NAME: Final = "shop"
@@ -57,7 +58,7 @@ def backend(host: str, port: int) -> list[dict[str, Any]]:
     metadata = {"name": NAME, "namespace": NAMESPACE}
     ports = [{"name": "http", "port": 80, "targetPort": port}]
     service: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": ports}}
-    if not _is_address(host):
+    if not is_ip_address(host):
         service["spec"] |= {"type": "ExternalName", "externalName": host}
         return [service]
     endpoints = {
@@ -69,11 +70,3 @@ def backend(host: str, port: int) -> list[dict[str, Any]]:
         "ports": [{"name": "http", "port": port}],
     }
     return [service, endpoints]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -9,7 +9,7 @@ import pytest
 from certs.api.certificate import KeyAlgorithm
 from certs.outcomes import RateLimited, Transient
 from certs.pki.keys import PrivateKeyPEM, encode_key
-from shim.acme.accounts import Accounts, lets_encrypt_v1_hint
+from shim.acme.accounts import Accounts
 from shim.acme.transport import Settings
 from shim.keys import generate_key
 from tests.fakes.acme import FakeCA, Scripted, problem
@@ -86,26 +86,3 @@ def test_after_a_limit_nobody_asks_before_its_end(settings: Settings, ca: FakeCA
 
     clock[0] = NOW + timedelta(seconds=60)
     assert accounts.register(gateway).uri
-
-
-@pytest.mark.parametrize(
-    ("server", "successor"),
-    [
-        ("https://acme-v01.api.letsencrypt.org/directory", "https://acme-v02.api.letsencrypt.org/directory"),
-        (
-            "https://acme-staging.api.letsencrypt.org/directory/",
-            "https://acme-staging-v02.api.letsencrypt.org/directory",
-        ),
-    ],
-)
-def test_a_v1_url_has_a_hint(server: str, successor: str) -> None:
-    """In the words that people search for."""
-    assert lets_encrypt_v1_hint(server) == (
-        f"Your ACME server URL is set to a v1 endpoint ({server}). "
-        f'You should update the spec.acme.server field to "{successor}"'
-    )
-
-
-def test_the_hint_is_for_let_s_encrypt_only() -> None:
-    """Other servers may have a v01 in their name."""
-    assert lets_encrypt_v1_hint("https://acme-v01.example/directory") == ""
