@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(width=None if sys.stdout.isatty() else 110)
     notes: list[str] = []
     top = head(quick=options.quick, notes=notes)
-    measured = list(_measure(wanted, MANY_QUICK if options.quick else MANY, notes))
+    many = options.many or (MANY_QUICK if options.quick else MANY)
+    measured = list(_measure(wanted, many, notes))
     report.show(top, measured, console)
     report.write(top, measured, options.output)
     console.print(f"written to {options.output}", highlight=False)
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m bench", description="Measure certshim on a real control plane.")
     made.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=f"of {', '.join(NAMES)}")
     made.add_argument("--quick", action="store_true", help=f"{MANY_QUICK} Ingresses at once instead of {MANY}")
+    made.add_argument("--many", type=int, metavar="N", help="so many Ingresses at once")
     made.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the records go")
     return made
 

@@ -19,7 +19,8 @@ from bench.measurement import Measurement, higher, lower
 
 NAMESPACES: Final = 10
 CLIENTS: Final = 4  # who create the Ingresses; more would only press on the API server
-PATIENCE: Final = 120.0  # seconds: some four times what two busy cores need for two hundred
+PATIENCE: Final = 120.0  # seconds, for two hundred: some four times what two busy cores need
+PATIENCE_EACH: Final = 0.4  # seconds for each, where there are more
 
 
 def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
@@ -31,7 +32,8 @@ def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
         for _ in pool.map(lambda place: kit.create(place[0], place[1], issuer), places):
             pass
     created = time.monotonic() - began
-    ready = kit.arrivals.wait([Arrival(where, f"{name}-tls", 1) for where, name in places], seconds=PATIENCE)
+    patience = max(PATIENCE, PATIENCE_EACH * number)
+    ready = kit.arrivals.wait([Arrival(where, f"{name}-tls", 1) for where, name in places], seconds=patience)
     kit.arrivals.settle(seconds=PATIENCE)
     after = _cpu(kit)
     spent = {name: (after[name] - before[name]) / number * 1000 for name in before}
