@@ -9,7 +9,7 @@ Not yet: the inside of `literalSubject`, cron and time zones of renewal windows 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -60,7 +60,20 @@ def judge_certificate(certificate: Certificate) -> Findings:
     spec, problems = certificate.spec, findings.problems
     for check in CHECKS:
         check(spec, problems)
+    findings.warnings.extend(without_effect(spec))
     return findings
+
+
+def without_effect(spec: CertificateSpec) -> Iterator[str]:
+    """Yield a warning for each field that is accepted and has no effect yet: silence would mislead."""
+    fields = {
+        "keystores": spec.keystores is not None,
+        "additionalOutputFormats": bool(spec.additional_output_formats),
+        "renewal.windows": spec.renewal is not None and bool(spec.renewal.windows),
+    }
+    for field, given in fields.items():
+        if given:
+            yield f"spec.{field}: stored, but without effect in this release"
 
 
 def check_secret_name(spec: CertificateSpec, problems: Problems) -> None:
