@@ -40,6 +40,7 @@ def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
     seconds = max(ready) - began
     return [
         lower(f"{number} at once, until all Ingresses are created", created, "s"),
+        lower(f"{number} at once, until the first Certificate is ready", min(ready) - began, "s"),
         lower(f"{number} at once, until all Certificates are ready", seconds, "s"),
         higher(f"{number} at once, Certificates per second", number / seconds, "1/s"),
         lower("CPU per certificate", sum(spent.values()), "ms"),
