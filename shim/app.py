@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
@@ -61,13 +62,10 @@ from shim.stores import follow
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LEASE: Final = "cert-manager-controller"
-SYNC_WITHIN: Final = 120.0  # seconds; a first list of ten thousand objects takes a few
+SYNC_LOOK: Final = 0.5  # seconds between two looks at whether to stop
+SYNC_TOLD_EVERY: Final = 60.0  # a first list of ten thousand objects takes a few seconds
 # The CA's request is answered: its verdict follows within milliseconds at a fast CA.
 VERDICT_AFTER: Final = 0.03
-
-
-class NotSynced(Exception):
-    """The stores did not become complete in time; the text says which, and what to look at."""
 
 
 class Shim:
@@ -106,8 +104,8 @@ class Shim:
 
     def run(self) -> int:
         """Work until the end; return the exit code: 0 when stopped, 1 when the lease was lost."""
-        self._serve_pages()
         self._cluster.start()
+        self._serve_pages()
         self._await_stores()
         self._start(self._make_responder())
         self._recorder.start()
@@ -171,9 +169,11 @@ class Shim:
             self._queue.add(key, Lane.UNDERWAY, after=VERDICT_AFTER)
 
     def _await_stores(self) -> None:
-        while not self._cluster.wait_synced(SYNC_WITHIN):
-            if self._ending.is_set():
-                return
+        tell_at = time.monotonic() + SYNC_TOLD_EVERY
+        while not self._cluster.wait_synced(SYNC_LOOK) and not self._ending.is_set():
+            if time.monotonic() < tell_at:
+                continue
+            tell_at = time.monotonic() + SYNC_TOLD_EVERY
             log.warning(
                 "still waiting for lists; are the CRDs installed, and may this account read them?",
                 unsynced=", ".join(self._cluster.unsynced),
@@ -201,8 +201,12 @@ class Shim:
 
     def _illness(self) -> str:
         """Return what only a restart would mend."""
+        if self._ending.is_set():
+            return ""
         dead = [str(informer) for informer in self._cluster.informers if not informer.is_running]
-        return f"these loops have ended: {', '.join(dead)}" if dead and not self._ending.is_set() else ""
+        if ended := self._workers.ended():
+            dead.append(f"{ended} workers")
+        return f"these loops have ended: {', '.join(dead)}" if dead else ""
 
     def _unready(self) -> str:
         unsynced = self._cluster.unsynced

@@ -25,7 +25,11 @@ class Listener(ThreadingHTTPServer):
 
     def __init__(self, address: Address, handler: type[BaseHTTPRequestHandler], *, name: str) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        super().__init__((address.host, address.port), handler)
+        try:
+            super().__init__((address.host, address.port), handler)
+        except OSError as error:
+            place = f"{address.host}:{address.port}"
+            raise OSError(f"cannot listen on {place} ({name}): {error.strerror}; choose another address") from error
         self._thread = threading.Thread(target=self.serve_forever, args=(STOPS_WITHIN,), name=name, daemon=True)
 
     def server_bind(self) -> None:

@@ -25,12 +25,16 @@ def command(**given: str) -> None:
     configure(level=chosen.log_level, form=chosen.logging_format)
     try:
         process = Shim(chosen)
+        _stop_on_signals(process)
+        code = process.run()
     except (KubeError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    sys.exit(code)
 
+
+def _stop_on_signals(process: Shim) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         process.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    sys.exit(process.run())

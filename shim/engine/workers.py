@@ -59,19 +59,27 @@ class Workers:
             thread.start()
 
     def stop(self, deadline: float = STOP_DEADLINE) -> tuple[Key, ...]:
-        """Let every thread finish the step it is at, for `deadline` seconds at most; return the keys that still run."""
+        """Let every thread finish the step it is at, for `deadline` seconds at most; return the keys that still run.
+
+        Without a `start`, as on a standby, there is nothing to wait for.
+        """
         self._queue.stop()
         ends_at = self._clock() + deadline
         for thread in self._threads:
-            thread.join(max(ends_at - self._clock(), 0.0))
+            if thread.is_alive():
+                thread.join(max(ends_at - self._clock(), 0.0))
         still_running = self._queue.running() if self.alive() else ()
         for key in still_running:
             log.warning("still running at stop", **key._asdict())
         return still_running
 
     def alive(self) -> int:
-        """Return how many threads live; fewer than were started, before `stop`, means that the process is ill."""
+        """Return how many threads live."""
         return sum(thread.is_alive() for thread in self._threads)
+
+    def ended(self) -> int:
+        """Return how many threads have ended; any, before `stop`, means that the process is ill."""
+        return sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
 
     def figures(self) -> Figures:
         """Return what was done so far."""

@@ -57,3 +57,15 @@ def test_everything_else_is_refused(server: PageServer, path: str, method: str, 
 def test_a_server_that_never_began_can_be_stopped() -> None:
     """A start that failed halfway ends in order."""
     PageServer(Address("127.0.0.1", 0), {}).stop()
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    """Whoever starts a second process sees which address of which server to change."""
+    first = PageServer(Address("127.0.0.1", 0), {})
+    try:
+        with pytest.raises(
+            OSError, match=rf"cannot listen on 127\.0\.0\.1:{first.port} \(pages\): Address already in use"
+        ):
+            PageServer(Address("127.0.0.1", first.port), {})
+    finally:
+        first.stop()

@@ -70,6 +70,15 @@ def test_a_standby_takes_over_when_the_leader_is_killed(
     assert time.monotonic() - killed_at < LEASE + 8, "the lease, an issuance, and a loaded machine"
 
 
+def test_a_standby_that_stops_ends_in_order(replicas: tuple[Process, Process]) -> None:
+    """It has never worked, and has nothing to wait for."""
+    _, standby = replicas
+
+    standby.stop(grace=6)
+
+    assert standby.log.read_text().splitlines()[-1].rstrip().endswith("stopped")
+
+
 def test_a_leader_that_stops_hands_over_at_once(cluster: Cluster, replicas: tuple[Process, Process]) -> None:
     """The lease is released, so that nobody waits for it to run out."""
     leader, standby = replicas

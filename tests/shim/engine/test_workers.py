@@ -185,3 +185,21 @@ def test_a_key_of_no_controller_is_named_and_dropped() -> None:
 
     assert logs[0]["event"] == "no such controller"
     assert queue.running() == ()
+
+
+def test_workers_that_never_started_stop_at_once() -> None:
+    """A standby's: nothing runs, and nothing is joined."""
+    workers = Workers(WorkQueue(), (), count=2)
+
+    assert workers.stop(deadline=0.1) == ()
+    assert (workers.alive(), workers.ended()) == (0, 0)
+
+
+def test_ended_threads_are_told_from_those_that_never_started() -> None:
+    """What has ended before its time is what a health check looks for."""
+    workers = Workers(WorkQueue(), (), count=2)
+    workers.start()
+
+    assert workers.ended() == 0
+    workers.stop()
+    assert workers.ended() == 2
