@@ -50,7 +50,10 @@ class Stores:
 
 
 def follow(cluster: Cluster) -> Stores:
-    """Have every kind followed that the shim reads, and return the stores with their indexes."""
+    """Have every kind followed that the shim reads, and return the stores with their indexes.
+
+    Within one namespace there are no ClusterIssuers: the account may not read them, and their Secrets are elsewhere.
+    """
     stores = Stores(
         ingresses=cluster.follow(Ingress),
         certificates=cluster.follow(Certificate),
@@ -58,7 +61,7 @@ def follow(cluster: Cluster) -> Stores:
         orders=cluster.follow(Order),
         challenges=cluster.follow(Challenge),
         issuers=cluster.follow(Issuer),
-        cluster_issuers=cluster.follow(ClusterIssuer),
+        cluster_issuers=Store() if cluster.namespace else cluster.follow(ClusterIssuer),
         services=cluster.follow(Service, labels=SOLVER),
         slices=cluster.follow(EndpointSlice, labels=SOLVER),
         secrets=cluster.follow(Secret, labels=OURS),

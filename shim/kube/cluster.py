@@ -59,6 +59,11 @@ class Cluster:
         return cast("Store[ObjectT]", self._informers[kind].store)
 
     @property
+    def namespace(self) -> str:
+        """The namespace that namespaced kinds are followed in; empty: all."""
+        return self._namespace
+
+    @property
     def informers(self) -> tuple[Informer[Any], ...]:
         """All informers, for health and metrics."""
         return tuple(self._informers.values())

@@ -7,7 +7,7 @@ from certs.api.ingress import Ingress, IngressSpec, IngressTLS
 from certs.api.issuer import ClusterIssuer, ExternalAccountBinding, Issuer, IssuerSpec, SelfSignedIssuer
 from certs.api.meta import IssuerReference, ObjectMeta, SecretKeySelector
 from shim.kube.cluster import Cluster
-from shim.stores import ISSUER, OURS, OWNER, SECRET, SOLVER, TOKEN, Stores
+from shim.stores import ISSUER, OURS, OWNER, SECRET, SOLVER, TOKEN, Stores, follow
 from tests.certs.decide.objects import HOST, certificate, challenge, issuer, order, request
 from tests.shim.conftest import Put
 
@@ -76,3 +76,13 @@ def test_only_our_secrets_are_watched_in_full(kube: Cluster, stores: Stores) -> 
     assert selections[SecretMetadata].metadata_only
     assert not selections[SecretMetadata].labels
     assert selections[Service].labels == SOLVER
+
+
+def test_within_a_namespace_no_cluster_issuer_is_followed(kube: Cluster) -> None:
+    """The account may not read them, and waiting for their list would never end."""
+    narrow = Cluster(kube.transport, namespace="web")
+
+    stores = follow(narrow)
+
+    assert ClusterIssuer not in {informer.kind for informer in narrow.informers}
+    assert stores.issuer("web", IssuerReference("letsencrypt", "ClusterIssuer")) is None
