@@ -21,6 +21,7 @@ import msgspec
 
 from certs.api.certificate import KeyAlgorithm, KeyEncoding, KeyUsage, RotationPolicy, SecretTemplate
 from certs.durations import parse_duration
+from certs.emails import is_email_address
 from certs.hosts import host_problem
 
 ISSUER: Final = "cert-manager.io/issuer"
@@ -43,9 +44,6 @@ MAX_COMMON_NAME: Final = 64  # bytes, ub-common-name of RFC 5280 appendix A.1
 MIN_DURATION_HOURS: Final = 1
 MIN_RENEW_BEFORE_MINUTES: Final = 5
 INT32: Final = range(-(2**31), 2**31)
-
-# The address alone, as the API accepts it: a dot-atom and a domain (RFC 5322 §3.4.1), no display name, no quotes.
-_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)*@([^\s@\"(),:;<>\[\]\\]+(?<!\.)|\[[0-9.]+\])")
 
 # RFC 4180 §2: fields are bare, or quoted with quotes doubled.  Go's reader finds no record in an empty text.
 _FIELD = re.compile(r'(?:^|,)(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",\r\n]*))')
@@ -110,11 +108,6 @@ def _ip_address(text: str) -> str:
     except ValueError:
         raise ValueError(f'"{text}" is no IP address; write addresses separated by commas') from None
     return text
-
-
-def is_email_address(text: str) -> bool:
-    """Is it a bare address, with no display name and no angle brackets?"""
-    return _EMAIL.fullmatch(text) is not None
 
 
 def parse_email_addresses(text: str) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ from certs.rules.findings import Findings, Undecodable
 from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
 from certs.rules.order import judge_order
+from certs.rules.rule import NO_POLICY, Policy
 from certs.wanted import Settings
 
 MAX_WARNINGS: Final = 8
@@ -77,9 +78,12 @@ def denied(message: str) -> Verdict:
 class Judge:
     """Holds what does not change from request to request; judging itself is a function of the request."""
 
-    def __init__(self, settings: Settings | None = None, facts: Facts | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, facts: Facts | None = None, policy: Policy = NO_POLICY
+    ) -> None:
         self.settings = settings or Settings()
         self.facts = facts or NothingKnown()
+        self.policy = policy
         self._kinds = {
             (kind.resource.group, kind.resource.plural): _Kind(kind, rules(self)) for kind, rules in RULES.items()
         }
@@ -194,7 +198,7 @@ def told_by_the_api(findings: Findings) -> Verdict:
     if not findings.problems:
         return _passed(findings)
     remedies = [f"{problem.path}: {problem.remedy}" for problem in findings.problems if problem.remedy]
-    return _refused(findings, str(findings.problems), [*findings.warnings, *remedies])
+    return _refused(findings, str(findings.problems), [*_warnings(findings), *remedies])
 
 
 def told_in_full(findings: Findings) -> Verdict:
@@ -205,7 +209,7 @@ def told_in_full(findings: Findings) -> Verdict:
     message = lines[0] if len(lines) == 1 else "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
     if len(lines) > 1:
         message = f"{len(lines)} problems:\n{message}"
-    return _refused(findings, message, findings.warnings)
+    return _refused(findings, message, _warnings(findings))
 
 
 def _line(problem: Problem) -> str:
@@ -228,11 +232,13 @@ def _refused(findings: Findings, message: str, warnings: list[str]) -> Verdict:
 
 
 def _passed(findings: Findings) -> Verdict:
-    if not findings.warnings and not findings.skipped:
-        return ALLOWED
-    if not findings.warnings:
-        return _unchecked(tuple(findings.skipped))
-    return Verdict(warnings=_bounded(findings.warnings), audit=_audit(findings.skipped))
+    if not findings.warnings and not findings.warned:
+        return _unchecked(tuple(findings.skipped)) if findings.skipped else ALLOWED
+    return Verdict(warnings=_bounded(_warnings(findings)), audit=_audit(findings.skipped))
+
+
+def _warnings(findings: Findings) -> list[str]:
+    return [*findings.warnings, *(f"{found.path}: {found.detail}; {found.remedy}" for found in findings.warned)]
 
 
 @cache  # by ids of rules: there is one such verdict in practice
@@ -259,5 +265,5 @@ RULES: Final[Mapping[type[KubeObject], Callable[[Judge], Rules]]] = {
     CertificateRequest: lambda _: lambda case: judge_request(case.new, case.old(), case.request.user_info),
     Order: lambda _: lambda case: judge_order(case.new, case.old()),
     Challenge: lambda _: lambda case: judge_challenge(case.new, case.old()),
-    Ingress: lambda judge: lambda case: judge_ingress(case.new, case.old, judge.facts, judge.settings),
+    Ingress: lambda judge: lambda case: judge_ingress(case.new, case.old, judge.facts, judge.settings, judge.policy),
 }

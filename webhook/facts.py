@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference
+from certs.facts import NothingKnown
 from shim.kube.cluster import Cluster
 from shim.kube.informer import Informer
 
 
-class InformedFacts:
+class InformedFacts(NothingKnown):
     """Facts about issuers."""
 
     def __init__(self, cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
-from certs.annotations import ALLOW_DIRECT_INJECTION, MAX_COMMON_NAME, is_email_address
+from certs.annotations import ALLOW_DIRECT_INJECTION, MAX_COMMON_NAME
 from certs.api.certificate import (
     Certificate,
     CertificateSpec,
@@ -25,6 +25,7 @@ from certs.api.certificate import (
 )
 from certs.api.meta import IssuerReference
 from certs.durations import Duration, parse_duration
+from certs.emails import is_email_address
 from certs.hosts import is_ip_address
 from certs.names import subdomain_problems
 from certs.problems import Path, Problems

@@ -13,9 +13,14 @@ class Undecodable(ValueError):
 
 @dataclass(slots=True)  # not frozen: it grows, and setting up a frozen one takes longer than judging most objects
 class Findings:
-    """Problems refuse the object, warnings go with it; `skipped` names rules for which facts were missing."""
+    """Problems refuse the object; the rest goes with it, told as warnings.
+
+    `warned` are findings of rules, `warnings` are sentences of the API itself; `skipped` names rules for
+    which facts were missing.
+    """
 
     problems: Problems = field(default_factory=Problems)
+    warned: Problems = field(default_factory=Problems)
     warnings: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 

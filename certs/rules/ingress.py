@@ -10,8 +10,7 @@ The one rule that needs facts is left out when the cluster is not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Final
 
 from certs.api.ingress import Ingress
@@ -24,6 +23,7 @@ from certs.facts import Facts
 from certs.hosts import is_ip_address, is_wildcard
 from certs.problems import Path, Problem, Problems, ProblemType
 from certs.rules.findings import Findings
+from certs.rules.rule import Action, Policy, Rule, examine
 from certs.rules.spelling import misspelled
 from certs.wanted import (
     ANNOTATIONS,
@@ -38,14 +38,6 @@ from certs.wanted import (
 )
 
 
-class Action(StrEnum):
-    """What a finding of a rule leads to."""
-
-    DENY = "deny"
-    WARN = "warn"
-    OFF = "off"
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a rule looks at: the completed Ingress, the issuer that it names, and what is known of the cluster."""
@@ -55,44 +47,26 @@ class Subject:
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One thing that can be wrong.  Unless `always`, it is asked only of an Ingress that wants certificates."""
-
-    id: str
-    sentence: str
-    check: Callable[[Subject], Iterable[Problem]]
-    action: Action = Action.DENY
-    always: bool = False
-    needs_facts: bool = False
-
-
-def judge_ingress(ingress: Ingress, old_of: Callable[[], Ingress | None], facts: Facts, settings: Settings) -> Findings:
+def judge_ingress(
+    ingress: Ingress, old_of: Callable[[], Ingress | None], facts: Facts, settings: Settings, policy: Policy
+) -> Findings:
     """Return what is wrong with the Ingress and was not wrong before; `old_of` is asked only if anything is."""
-    findings = Findings()
     wanted = is_wanted(ingress, settings)
-    broken = _broken(ingress, facts, settings, wanted=wanted)
-    old = old_of() if broken else None
-    if old is not None:
-        before = {str(problem) for _, problem in _broken(old, facts, settings, wanted=is_wanted(old, settings))}
-        broken = [(rule, problem) for rule, problem in broken if str(problem) not in before]
-    for rule, problem in broken:
-        if rule.action is Action.DENY:
-            findings.problems.add(replace(problem, rule=rule.id))
-        else:
-            findings.warnings.append(f"{problem.path}: {problem.detail}; {problem.remedy}")
-    if wanted and not facts.synced:
-        findings.skipped.extend(NEEDING_FACTS)
-    return findings
-
-
-def _broken(ingress: Ingress, facts: Facts, settings: Settings, *, wanted: bool) -> list[tuple[Rule, Problem]]:
     if not wanted and not ingress.metadata.annotations:
-        return []
-    completed = complete(ingress, settings).ingress if wanted else ingress
-    subject = Subject(completed, issuer_of(completed, settings), facts)
-    rules = ALWAYS if not wanted else RULES if facts.synced else WITHOUT_FACTS
-    return [(rule, problem) for rule in rules for problem in rule.check(subject)]
+        return Findings()
+
+    def old_subject() -> Subject | None:
+        old = old_of()
+        return _subject(old, facts, settings) if old is not None else None
+
+    rules = RULES if wanted else ALWAYS
+    return examine(rules, _subject(ingress, facts, settings), old_subject, policy, synced=facts.synced)
+
+
+def _subject(ingress: Ingress, facts: Facts, settings: Settings) -> Subject:
+    if is_wanted(ingress, settings):
+        ingress = complete(ingress, settings).ingress
+    return Subject(ingress, issuer_of(ingress, settings), facts)
 
 
 def check_spelling(subject: Subject) -> Iterable[Problem]:
@@ -211,7 +185,7 @@ def _why_not(solver: ACMESolver, host: str) -> str:
     return f"({kind}) is for {' and '.join(parts)}"
 
 
-_ALL: Final = (
+RULES: Final[tuple[Rule[Subject], ...]] = (
     Rule(
         "unknown-annotation",
         "A key that nobody reads, under one of our prefixes or near a known key.",
@@ -227,7 +201,4 @@ _ALL: Final = (
     Rule("tls-missing", "Nothing to make a certificate for.", check_presence, action=Action.WARN),
     Rule("host-unprovable", "A host that no solver of the issuer can prove.", check_provable, needs_facts=True),
 )
-RULES: Final = tuple(rule for rule in _ALL if rule.action is not Action.OFF)
 ALWAYS: Final = tuple(rule for rule in RULES if rule.always)
-WITHOUT_FACTS: Final = tuple(rule for rule in RULES if not rule.needs_facts)
-NEEDING_FACTS: Final = tuple(rule.id for rule in RULES if rule.needs_facts)

@@ -31,10 +31,12 @@ RESOURCES = {
 }
 
 
-class KnownIssuers:
+class KnownIssuers(NothingKnown):
     """Facts of a case: the issuers that it lists."""
 
-    synced = True
+    @property
+    def synced(self) -> bool:
+        return True
 
     def __init__(self, objects: list[dict[str, Any]]) -> None:
         kinds: dict[str, type[Issuer | ClusterIssuer]] = {"Issuer": Issuer, "ClusterIssuer": ClusterIssuer}

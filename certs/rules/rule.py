@@ -1,0 +1,91 @@
+"""Rules as data: what can be wrong, what a finding leads to, and who may change that.
+
+A rule has an id (it stands in audit annotations, settings, the page of rules and `check --explain`),
+a default action, a sentence for people, and a function that yields problems for a subject.  What is
+done with a finding is decided here and nowhere else: `examine` runs the rules, leaves out those for
+which facts are missing, and on an update forgives what was wrong before.
+
+The API's own decisions about our kinds are no rules in this sense: nobody can switch them off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from certs.problems import Problem
+from certs.rules.findings import Findings
+
+SubjectT = TypeVar("SubjectT")
+
+
+class Action(StrEnum):
+    """What a finding of a rule leads to."""
+
+    DENY = "deny"
+    WARN = "warn"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[SubjectT]):
+    """One thing that can be wrong.
+
+    `sentence` says what is found, `remedy` in general how it is mended (each problem brings its own), `why` what
+    would happen otherwise.  With `always` it is asked of an Ingress that wants no certificate, too.
+    """
+
+    id: str
+    sentence: str
+    check: Callable[[SubjectT], Iterable[Problem]]
+    action: Action = Action.DENY
+    remedy: str = ""
+    why: str = ""
+    always: bool = False
+    needs_facts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Actions that differ from the rules' own, by id."""
+
+    actions: Mapping[str, Action] = field(default_factory=dict)
+
+    def action_of(self, rule: Rule[SubjectT]) -> Action:
+        """Return what a finding of the rule leads to."""
+        return self.actions.get(rule.id, rule.action)
+
+
+NO_POLICY: Final = Policy()
+
+
+def examine(
+    rules: Sequence[Rule[SubjectT]],
+    new: SubjectT,
+    old_of: Callable[[], SubjectT | None],
+    policy: Policy,
+    *,
+    synced: bool,
+) -> Findings:
+    """Return what is wrong now and was not before; `old_of` is asked only if anything is."""
+    findings = Findings()
+    broken = []
+    for rule in rules:
+        if policy.action_of(rule) is Action.OFF:
+            continue
+        if rule.needs_facts and not synced:
+            findings.skipped.append(rule.id)
+            continue
+        broken += [(rule, problem) for problem in rule.check(new)]
+    old = old_of() if broken else None
+    if old is not None:
+        before = {
+            str(problem) for rule in {rule.id: rule for rule, _ in broken}.values() for problem in rule.check(old)
+        }
+        broken = [(rule, problem) for rule, problem in broken if str(problem) not in before]
+    for rule, problem in broken:
+        found = replace(problem, rule=rule.id)
+        (findings.problems if policy.action_of(rule) is Action.DENY else findings.warned).add(found)
+    return findings
