@@ -27,7 +27,7 @@ LOOPBACK: Final = "127.0.0.1"
 # Pods and the Services in front of them are what a cluster without nodes has no use for.
 NOT_HERE: Final = frozenset(("Deployment", "Service", "PodDisruptionBudget"))
 CONFIGURATIONS: Final = "validatingwebhookconfiguration,mutatingwebhookconfiguration"
-CONFIGURATION: Final = "certshim-webhook"
+CONFIGURATION_NAMES: Final = ("cert-manager-webhook", "certshim-webhook")
 
 
 class Edge(Protocol):
@@ -135,7 +135,7 @@ class Product:
 
     def withdraw_admission(self) -> None:
         """Have the API server ask nobody any more."""
-        self.cluster.kubectl("delete", CONFIGURATIONS, CONFIGURATION, "--ignore-not-found")
+        self.cluster.kubectl("delete", CONFIGURATIONS, *CONFIGURATION_NAMES, "--ignore-not-found")
 
     def _admission(self, host: str) -> list[dict[str, Any]]:
         """Return the webhook configurations with the Service replaced by a URL."""

@@ -41,6 +41,7 @@ from webhook.configuration import (
     ConfigurationT,
     MutatingWebhookConfiguration,
     ValidatingWebhookConfiguration,
+    other_writer,
     trusting,
 )
 from webhook.tls import Serving
@@ -58,7 +59,7 @@ class Names:
 
     secret_namespace: str
     secret_name: str
-    configuration: str
+    configurations: Sequence[str]
     dns_names: Sequence[str]
     leaf_lifetime: timedelta
 
@@ -75,6 +76,7 @@ class Keeper:
             b"",
             datetime.min.replace(tzinfo=UTC),
         )  # the bundle that is out, and since when
+        self.obstacle = ""  # why a configuration is not ours to write
 
     def turn(self, now: datetime) -> datetime:
         """Do what is due and return when to look again.  Raises KubeError; every step may be repeated."""
@@ -126,8 +128,13 @@ class Keeper:
         self._client.patch(Secret, namespace, name, patch)
 
     def _publish(self, bundle: bytes, now: datetime) -> None:
-        self._publish_in(ValidatingWebhookConfiguration, bundle)
-        self._publish_in(MutatingWebhookConfiguration, bundle)
+        obstacle = ""
+        for name in self._names.configurations:
+            obstacle = self._publish_in(ValidatingWebhookConfiguration, name, bundle) or obstacle
+            obstacle = self._publish_in(MutatingWebhookConfiguration, name, bundle) or obstacle
+        if obstacle and obstacle != self.obstacle:
+            log.error("somebody else writes caBundle", extra={"reason": obstacle})
+        self.obstacle = obstacle
         if self._spread[0] != bundle:
             self._spread = (bundle, now)
 
@@ -138,16 +145,21 @@ class Keeper:
             return now
         return self._spread[1] + SPREAD
 
-    def _publish_in(self, kind: type[ConfigurationT], bundle: bytes) -> None:
+    def _publish_in(self, kind: type[ConfigurationT], name: str, bundle: bytes) -> str:
+        """Have that configuration trust the bundle; return what stands in the way, if anything does."""
         try:
-            configuration = self._client.get(kind, "", self._names.configuration)
+            configuration = self._client.get(kind, "", name)
         except NotFound:
-            log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind})
-            return
+            log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind, "config": name})
+            return ""
+        obstacle = other_writer(configuration)
+        if obstacle:
+            return obstacle
         wanted = trusting(configuration, bundle)
         if wanted is not None:
             self._client.apply(wanted, field_manager=FIELD_MANAGER)
-            log.info("caBundle applied", extra={"kind": kind.resource.kind})
+            log.info("caBundle applied", extra={"kind": kind.resource.kind, "config": name})
+        return ""
 
 
 def _usable(secret: Secret | None) -> Authority | None:

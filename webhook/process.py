@@ -43,7 +43,10 @@ class Process:
         self._surroundings = None if settings.standalone else _surroundings(settings)
         facts = self._surroundings.facts if self._surroundings is not None else None
         self.reviewer = Reviewer(Judge(settings.ingress, facts))
-        self._readiness = Readiness(lambda: self.reviewer.tally.reviews)
+        self._readiness = Readiness(
+            lambda: self.reviewer.tally.reviews,
+            lambda: self._surroundings.obstacle if self._surroundings is not None else "",
+        )
         flask = create_app(
             self.reviewer,
             healthy=lambda: self.serving.problem,

@@ -7,6 +7,8 @@ Nothing is stored, no RBAC of users is involved, no kind of ours has to exist ye
 The probe may reach another replica: that one answers and closes the connection, and the next
 probe dials anew.  A replica that was called once stays ready: whether it *can* be called is the API
 server's business from then on, and unreadiness would only take away more.
+What stands in the way of the serving certificate keeps a new replica unready for the same reason the other
+way round: those that work go on, and the rollout shows the sentence.
 """
 
 from __future__ import annotations
@@ -36,16 +38,25 @@ class ConfigMap(APIStruct, frozen=True):
 
 
 class Readiness:
-    """Whether a review has come in, and how to provoke one."""
+    """Whether a review has come in, and how to provoke one.
 
-    def __init__(self, reviews: Callable[[], int]) -> None:
+    `obstacle` says what else stands in the way of being called, or nothing.
+    """
+
+    def __init__(self, reviews: Callable[[], int], obstacle: Callable[[], str] = str) -> None:
         self._reviews = reviews
+        self._obstacle = obstacle
+        self._was_ready = False
         self._tried = 0
 
     @property
     def problem(self) -> str:
         """Why we are not ready; empty when we are."""
-        return "" if self._reviews() else "the API server has not called yet"
+        if self._was_ready:
+            return ""
+        problem = self._obstacle() or ("" if self._reviews() else "the API server has not called yet")
+        self._was_ready = not problem
+        return problem
 
     def probe(self, transport: Transport, namespace: str, identity: str) -> None:
         """Have the API server ask about a ConfigMap that will never be; what it says is logged if it persists."""
@@ -63,5 +74,6 @@ class Readiness:
             reason = "it was not told to: is the entry ready.certshim.io in the webhook configuration?"
         except KubeError as error:
             reason = str(error)
+        reason = self._obstacle() or reason
         if self.problem and self._tried % PATIENCE == 0:
             log.warning("the API server does not call", extra={"reason": reason})

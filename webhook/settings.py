@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, cast
 from certs.wanted import Settings as IngressSettings
 
 LEAF_LIFETIME: Final = timedelta(days=7)
-CONFIGURATION: Final = "certshim-webhook"  # both webhook configurations have this name
+# A validating and a mutating one of each name: of our own kinds, as cert-manager names it, and of Ingresses.
+CONFIGURATIONS: Final = ("cert-manager-webhook", "certshim-webhook")
 
 
 class Listen(NamedTuple):

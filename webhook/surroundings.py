@@ -17,7 +17,7 @@ from shim.kube.transport import connect
 from webhook.facts import InformedFacts
 from webhook.keeper import Keeper, Names
 from webhook.readiness import Readiness
-from webhook.settings import CONFIGURATION, Settings
+from webhook.settings import CONFIGURATIONS, Settings
 from webhook.tls import Serving
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class Surroundings:
         self._transport = connect(settings.kubeconfig, workers=2)
         self._cluster = Cluster(self._transport)
         self.facts = InformedFacts(self._cluster)
+        self._keeper: Keeper | None = None
 
     def start(self) -> None:
         """Start the informers."""
@@ -44,7 +45,13 @@ class Surroundings:
 
     def turn(self, serving: Serving) -> Callable[[datetime], datetime]:
         """Return the turns that keep the serving certificate."""
-        return Keeper(self._cluster.client, serving, _names(self._settings)).turn
+        self._keeper = Keeper(self._cluster.client, serving, _names(self._settings))
+        return self._keeper.turn
+
+    @property
+    def obstacle(self) -> str:
+        """What keeps the API server from trusting us, for a person to remove; empty when nothing does."""
+        return self._keeper.obstacle if self._keeper is not None else ""
 
     def probe(self, readiness: Readiness, serving: Serving, stopping: threading.Event) -> None:
         """Have the API server call until it has, or until the process stops."""
@@ -61,7 +68,7 @@ def _names(settings: Settings) -> Names:
     return Names(
         secret_namespace=settings.secret_namespace,
         secret_name=settings.secret_name,
-        configuration=CONFIGURATION,
+        configurations=CONFIGURATIONS,
         dns_names=settings.dns_names,
         leaf_lifetime=settings.leaf_lifetime,
     )

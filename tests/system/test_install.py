@@ -115,14 +115,20 @@ SHIM_MAY_NOT = [
 WEBHOOK_MAY = [
     *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers", "certificates") for verb in READ),
     *((verb, "ingresses.networking.k8s.io") for verb in READ),
+    # Metadata alone is what is asked for.
+    *((verb, kind) for kind in ("secrets", "namespaces") for verb in ("list", "watch")),
     ("create", "subjectaccessreviews.authorization.k8s.io"),
 ]
 WEBHOOK_MAY_NOT = [
     ("get", "secrets"),
     ("create", "secrets"),
     ("create", "configmaps"),
-    ("list", "secrets"),
+    ("patch", "secrets"),
+    ("patch", "namespaces"),
+    ("list", "configmaps"),
+    ("list", "pods"),
     ("patch", "certificates.cert-manager.io"),
+    ("patch", "certificaterequests/status.cert-manager.io"),
     ("patch", "ingresses.networking.k8s.io"),
     ("list", VALIDATING),
 ]
@@ -166,8 +172,11 @@ def test_rights_in_any_namespace(
         (WEBHOOK, "create", "secrets", "cert-manager", "", True),
         (WEBHOOK, "get", "secrets", "cert-manager", "letsencrypt-account", False),
         (WEBHOOK, "patch", MUTATING, "", "certshim-webhook", True),
+        (WEBHOOK, "patch", MUTATING, "", "cert-manager-webhook", True),
         (WEBHOOK, "get", VALIDATING, "", "certshim-webhook", True),
+        (WEBHOOK, "patch", VALIDATING, "", "cert-manager-webhook", True),
         (WEBHOOK, "delete", VALIDATING, "", "certshim-webhook", False),
+        (WEBHOOK, "delete", VALIDATING, "", "cert-manager-webhook", False),
         (WEBHOOK, "patch", VALIDATING, "", "somebody-else", False),
     ],
 )

@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from tests.cluster import APIFailure, Cluster, KubectlFailed, Process
-from tests.product import CERTSHIM, MANIFESTS, NAMESPACE, Product
+from tests.product import CERTSHIM, CONFIGURATION_NAMES, MANIFESTS, NAMESPACE, Product
 from tests.system.shop import eventually
 
 pytestmark = pytest.mark.system
@@ -63,8 +63,7 @@ def webhook(cluster: Cluster, product: Product) -> Iterator[Process]:
     process.wait_until(lambda: requests.get(f"http://{plain}/readyz", timeout=2).ok, seconds=30)
     yield process
     process.stop()
-    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
-        cluster.api.delete(f"{CONFIGURATIONS}/{kind}/certshim-webhook")
+    product.withdraw_admission()
     cluster.api.delete(f"/api/v1/namespaces/{WATCHED}")
 
 
@@ -88,7 +87,8 @@ def test_every_entry_trusts_the_webhooks_own_ca(cluster: Cluster) -> None:
     bundles = {
         entry["clientConfig"]["caBundle"]
         for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
-        for entry in cluster.api.get(f"{CONFIGURATIONS}/{kind}/certshim-webhook")["webhooks"]
+        for name in CONFIGURATION_NAMES
+        for entry in cluster.api.get(f"{CONFIGURATIONS}/{kind}/{name}")["webhooks"]
     }
     assert bundles == {secret["data"]["ca.crt"]}
     assert set(secret["data"]) == {"tls.crt", "tls.key", "ca.crt"}

@@ -20,17 +20,20 @@ from webhook.tls import Serving
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-NAMES = Names("cert-manager", "certshim-webhook-ca", "certshim-webhook", ("webhook.svc",), 7 * DAY)
-META = ObjectMeta(name="certshim-webhook")
+KINDS, INGRESSES = "cert-manager-webhook", "certshim-webhook"
+NAMES = Names("cert-manager", "certshim-webhook-ca", (KINDS, INGRESSES), ("webhook.svc",), 7 * DAY)
+META = ObjectMeta(name=KINDS)
 
 
 @pytest.fixture
 def server() -> Iterator[FakeAPIServer]:
     with FakeAPIServer() as started:
-        started.put(
-            ValidatingWebhookConfiguration(META, (Webhook("kinds.certshim.io"), Webhook("ingress.certshim.io")))
-        )
-        started.put(MutatingWebhookConfiguration(META, (Webhook("kinds.certshim.io"),)))
+        started.put(ValidatingWebhookConfiguration(META, (Webhook("webhook.cert-manager.io"),)))
+        started.put(MutatingWebhookConfiguration(META, (Webhook("webhook.cert-manager.io"),)))
+        ingresses = ObjectMeta(name=INGRESSES)
+        entries = (Webhook("ingress.certshim.io"), Webhook("ready.certshim.io"))
+        started.put(ValidatingWebhookConfiguration(ingresses, entries))
+        started.put(MutatingWebhookConfiguration(ingresses, entries[:1]))
         yield started
 
 
@@ -43,11 +46,12 @@ def secret(client: KubeClient) -> Secret:
     return client.get(Secret, NAMES.secret_namespace, NAMES.secret_name)
 
 
-def bundles(client: KubeClient) -> set[bytes]:
-    """Return the bundles that any entry of any configuration trusts."""
-    validating = client.get(ValidatingWebhookConfiguration, "", "certshim-webhook")
-    mutating = client.get(MutatingWebhookConfiguration, "", "certshim-webhook")
-    return {webhook.client_config.ca_bundle for webhook in (*validating.webhooks, *mutating.webhooks)}
+def bundles(client: KubeClient, *names: str) -> set[bytes]:
+    """Return the bundles that any entry of any configuration trusts, or of those that are named."""
+    names = names or (KINDS, INGRESSES)
+    entries = [one for name in names for one in client.get(ValidatingWebhookConfiguration, "", name).webhooks]
+    entries += [one for name in names for one in client.get(MutatingWebhookConfiguration, "", name).webhooks]
+    return {entry.client_config.ca_bundle for entry in entries}
 
 
 def test_first_turn_makes_publishes_and_serves(client: KubeClient) -> None:
@@ -98,7 +102,7 @@ def test_unusable_secret_is_replaced(client: KubeClient, data: dict[str, bytes])
 def test_bundle_that_somebody_changed_is_put_back(server: FakeAPIServer, client: KubeClient) -> None:
     keeper = Keeper(client, Serving(), NAMES)
     keeper.turn(NOW)
-    server.put(MutatingWebhookConfiguration(META, (Webhook("kinds.certshim.io", ClientConfig(b"other")),)))
+    server.put(MutatingWebhookConfiguration(META, (Webhook("webhook.cert-manager.io", ClientConfig(b"other")),)))
 
     keeper.turn(NOW + LOOK_AGAIN)
 
@@ -141,3 +145,37 @@ def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     keeper.turn(NOW + 5 * DAY)
 
     assert serving.listening_context() is not first
+
+
+@pytest.mark.parametrize("key", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
+def test_a_configuration_that_the_cainjector_writes_is_left_alone(
+    server: FakeAPIServer, client: KubeClient, key: str
+) -> None:
+    """Two writers of one field would never end; the other configurations are ours all the same."""
+    annotations = {f"cert-manager.io/{key}": "cert-manager/cert-manager-webhook-ca"}
+    entry = Webhook("webhook.cert-manager.io", ClientConfig(b"theirs"))
+    server.put(ValidatingWebhookConfiguration(ObjectMeta(name=KINDS, annotations=annotations), (entry,)))
+    keeper = Keeper(client, Serving(), NAMES)
+
+    keeper.turn(NOW)
+
+    assert client.get(ValidatingWebhookConfiguration, "", KINDS).webhooks == (entry,)
+    assert bundles(client, INGRESSES) == {secret(client).data["ca.crt"]}
+    assert keeper.obstacle == (
+        f"cannot write caBundle of ValidatingWebhookConfiguration cert-manager-webhook: its annotation "
+        f"cert-manager.io/{key} has cert-manager's cainjector write it, too; uninstall cert-manager, then run: "
+        f"kubectl annotate validatingwebhookconfiguration cert-manager-webhook cert-manager.io/{key}-"
+    )
+
+
+def test_once_the_annotation_is_gone_the_bundle_is_written(server: FakeAPIServer, client: KubeClient) -> None:
+    annotations = {"cert-manager.io/inject-ca-from-secret": "cert-manager/cert-manager-webhook-ca"}
+    server.put(MutatingWebhookConfiguration(ObjectMeta(name=KINDS, annotations=annotations), (Webhook("x"),)))
+    keeper = Keeper(client, Serving(), NAMES)
+    keeper.turn(NOW)
+    server.put(MutatingWebhookConfiguration(META, (Webhook("x"),)))
+
+    keeper.turn(NOW + LOOK_AGAIN)
+
+    assert keeper.obstacle == ""
+    assert bundles(client) == {secret(client).data["ca.crt"]}
