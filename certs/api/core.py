@@ -1,4 +1,4 @@
-"""The slices of Kubernetes' own kinds that we read and write: Secret, Service, EndpointSlice, Event, Lease."""
+"""The slices of Kubernetes' own kinds that we read and write: Namespace, Secret, Service, Event, Lease and more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from datetime import datetime
 from typing import ClassVar
 
 from certs.api.meta import APIStruct, ObjectMeta, Resource
+
+
+class Namespace(APIStruct, frozen=True):
+    """Where objects live; its annotations are settings."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
+
+    metadata: ObjectMeta
 
 
 class Secret(APIStruct, frozen=True):
