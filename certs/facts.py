@@ -15,6 +15,7 @@ from certs.api.meta import IssuerReference
 
 TLS_SECRET: Final = "kubernetes.io/tls"  # noqa: S105 - the type of a Secret
 OTHER_SECRET: Final = "other"  # noqa: S105 - likewise
+UNKNOWN_SECRET: Final = "unknown"  # noqa: S105 - likewise
 
 
 class Claim(NamedTuple):
@@ -57,7 +58,10 @@ class Facts(Protocol):
         """Return the Ingresses of all namespaces with that host (in its canonical form) in a rule or in spec.tls."""
 
     def secret_type(self, namespace: str, name: str) -> str | None:
-        """Return `kubernetes.io/tls`, or `other`, or None when there is no such Secret."""
+        """Return `kubernetes.io/tls`, or `other`, or None when there is no such Secret.
+
+        It is `unknown` where Secrets may not be looked at; then nothing can be said about it.
+        """
 
     def admission_of(self, namespace: str) -> str:
         """Return the namespace's annotation `certshim.io/admission`; empty when it has none."""

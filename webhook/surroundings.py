@@ -32,7 +32,7 @@ class Surroundings:
         self._settings = settings
         self._transport = connect(settings.kubeconfig, workers=2)
         self._cluster = Cluster(self._transport)
-        self.facts = InformedFacts(self._cluster)
+        self.facts = InformedFacts(self._cluster, settings.ingress)
         self._keeper: Keeper | None = None
 
     def start(self) -> None:

@@ -35,12 +35,14 @@ class Cluster:
         *,
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
+        without: Mapping[str, str] | None = None,
         namespace: str = "",
         metadata_only: bool = False,
     ) -> Store[ObjectT]:
         """Return the store of a kind that will be followed from `start` on; each kind once.
 
-        `labels` and `fields` select by equality; `namespace` narrows this kind alone.
+        `labels` and `fields` select by equality, `without` by inequality of fields;
+        `namespace` narrows this kind alone.
         """
         if kind in self._informers:
             raise ValueError(f"{kind.__name__} is followed already")
@@ -48,6 +50,7 @@ class Cluster:
             namespace=(namespace or self._namespace) if kind.resource.namespaced else "",
             labels=labels or {},
             fields=fields or {},
+            without=without or {},
             metadata_only=metadata_only,
         )
         informer = Informer(self.transport, kind, selection, pace=self._pace)

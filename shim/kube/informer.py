@@ -58,17 +58,22 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a kind: of one namespace (empty: all), with these labels and fields, whole or metadata only."""
+    """Which objects of a kind: of one namespace (empty: all), with these labels and fields, whole or metadata only.
+
+    `without` are fields that must have another value.
+    """
 
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
     metadata_only: bool = False
 
     def query(self) -> dict[str, str]:
         """Return the selectors as parameters of a list or watch."""
-        selectors = {"labelSelector": self.labels, "fieldSelector": self.fields}
-        return {name: _selector(wanted) for name, wanted in selectors.items() if wanted}
+        fields = [*_terms(self.fields, "="), *_terms(self.without, "!=")]
+        selectors = {"labelSelector": _terms(self.labels, "="), "fieldSelector": fields}
+        return {name: ",".join(terms) for name, terms in selectors.items() if terms}
 
     def covers(self, obj: KubeObject) -> bool:
         """Does the object belong here?  Fields other than name and namespace are taken on trust."""
@@ -84,8 +89,8 @@ class Selection:
         return _AS_METADATA.format(what) if self.metadata_only else JSON
 
 
-def _selector(wanted: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in wanted.items())
+def _terms(wanted: Mapping[str, str], operator: str) -> list[str]:
+    return [f"{key}{operator}{value}" for key, value in wanted.items()]
 
 
 class Informer(Generic[ObjectT]):
