@@ -6,6 +6,8 @@ an annotation.  Decoding drops what no rule asks for, so it is never held, not e
 
 from __future__ import annotations
 
+from functools import lru_cache
+from sys import intern
 from typing import ClassVar, Final
 
 import msgspec
@@ -21,13 +23,20 @@ LONGEST_KEPT: Final = 253  # characters of an annotation: names and booleans tri
 _NOTHING: Final[dict[str, str]] = {}
 
 
+@lru_cache(maxsize=1024)
+def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return one and the same mapping for the same items: an application's Ingresses are annotated alike."""
+    return dict(items)
+
+
 class BriefMeta(ObjectMeta, frozen=True):
     """Metadata with short annotations only, and without labels."""
 
     def __post_init__(self) -> None:
         """Let go of what is not asked for; empty mappings are all the same one."""
-        kept = {key: value for key, value in self.annotations.items() if len(value) <= LONGEST_KEPT}
-        msgspec.structs.force_setattr(self, "annotations", kept or _NOTHING)
+        kept = tuple(item for item in self.annotations.items() if len(item[1]) <= LONGEST_KEPT)
+        msgspec.structs.force_setattr(self, "annotations", _shared(kept))
+        msgspec.structs.force_setattr(self, "namespace", intern(self.namespace))
         msgspec.structs.force_setattr(self, "labels", _NOTHING)
         msgspec.structs.force_setattr(self, "creation_timestamp", None)
 
@@ -37,6 +46,7 @@ class NameOnly(ObjectMeta, frozen=True):
 
     def __post_init__(self) -> None:
         """Let go of the rest."""
+        msgspec.structs.force_setattr(self, "namespace", intern(self.namespace))
         for name in ("labels", "annotations"):
             msgspec.structs.force_setattr(self, name, _NOTHING)
         for name in ("owner_references", "finalizers"):

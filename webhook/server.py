@@ -1,17 +1,17 @@
 """gunicorn's settings, and the entry point: `main` runs the webhook until a signal ends it.
 
-One worker per pod and more pods: a second worker costs 15 MB and its own informers.
-The master process only starts, watches and replaces the worker: it imports gunicorn and the settings,
-and nothing that a review needs.
+One process: gunicorn's worker without the master in front.  A master costs 33 MB, and what it does for
+one worker the kubelet does anyway: it starts it, asks `/livez`, and replaces it.  For more, there are more pods.
 """
 
 from __future__ import annotations
 
-import gc
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gunicorn import sock
 from gunicorn.app.base import BaseApplication
 
 from webhook import settings as flags
@@ -41,35 +41,35 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Process:
-        """Make the process's parts; called in the worker."""
-        from webhook.process import Process  # noqa: PLC0415 - 40 MB that only the worker needs
+        """Make the process's parts."""
+        from webhook.process import Process  # noqa: PLC0415 - flags that do not fit are told before 40 MB are read
 
         return Process(self._settings)
+
+    def run(self) -> None:
+        """Serve until a signal says to stop, with the address bound before anything else is made."""
+        log = self.cfg.logger_class(self.cfg)
+        sockets = sock.create_sockets(self.cfg, log)
+        worker = self.cfg.worker_class(1, os.getppid(), sockets, self, self.cfg.timeout, self.cfg, log)
+        worker.pid = os.getpid()
+        try:
+            worker.init_process()
+        finally:
+            worker.tmp.close()
 
 
 def options(settings: Settings, worker: type[Worker]) -> dict[str, Any]:
     """Return gunicorn's settings by name."""
     chosen = {
         "bind": [str(settings.bind)],
-        "workers": 1,
         "worker_class": worker,
-        "proc_name": "certshim-webhook",
-        "timeout": 30,
         "graceful_timeout": 10,
         "accesslog": None,
         "loglevel": "warning",
-        "control_socket_disable": True,
-        "pre_fork": freeze,
     }
     if SHARED_MEMORY.is_dir():
         chosen["worker_tmp_dir"] = str(SHARED_MEMORY)
     return chosen
-
-
-def freeze(_arbiter: object, _worker: object) -> None:
-    """Leave what is there to both processes: a collection in the worker would write into each shared page."""
-    gc.collect()
-    gc.freeze()
 
 
 def main(values: Mapping[str, Any]) -> None:

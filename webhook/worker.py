@@ -3,14 +3,13 @@
 The plain listeners for health and metrics run on the same loop.  uvloop is used when it is installed
 (`certshim[fast]`): its loop and its TLS are compiled.  HTTP/1.1 only, since that is what the API server
 speaks to webhooks (kubernetes PR 82090).
-This module is imported by the master too, which never serves: so the worker's parts are imported when it starts.
+The worker's parts are imported when it starts: what is wrong with flags or addresses is told before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import os
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -27,7 +26,7 @@ HEARTBEAT: Final = 1.0  # seconds; also how old the Date of an answer may be
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """The worker process.  `plain` and `deadlines` are set on a subclass before it starts."""
+    """The whole process.  `plain` and `deadlines` are set on a subclass before it starts."""
 
     plain: ClassVar[Sequence[tuple[str, int]]] = ()
     deadlines: ClassVar[Deadlines]
@@ -37,7 +36,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     date: bytes
 
     async def _serve(self) -> None:
-        """Serve until a signal or the master's death."""
+        """Serve until a signal says to stop."""
         from webhook.connection import Connection  # noqa: PLC0415 - see the module
         from webhook.parser import parser_class  # noqa: PLC0415
 
@@ -58,7 +57,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self.servers.append(await self.loop.create_server(lambda: Connection(self, secure=False), host, port))
         gc.collect()
         gc.freeze()  # what lives until the end is not looked at again at each collection
-        while self.alive and self.ppid == os.getppid():
+        while self.alive:
             self._beat()
             await asyncio.sleep(HEARTBEAT)
         await self._shutdown()
