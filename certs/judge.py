@@ -3,9 +3,9 @@
     resource -> decode (leniently) -> rules of the kind -> Verdict
 
 Decisions follow the API: what is no object of its kind is 400, what breaks a rule is 403 with
-everything that is wrong in one message, DELETE and CONNECT and foreign resources pass.  For our own
-kinds the message is the API's word for word, and what to write instead goes into warnings; for an
-Ingress, which nobody else judges, the message says both.
+everything that is wrong in one message, DELETE and CONNECT and foreign resources pass.  How that is
+told is `certs.verdict`'s.  What a finding of a rule leads to depends on the admin's policy and on the
+namespace's own (`certs.policy`); a dry run is answered with the plan (`certs.plan`).
 
 A request that names no resource, no operation that exists, or an update without the old object is
 refused cleanly; nothing here raises for any input.
@@ -13,9 +13,8 @@ refused cleanly; nothing here raises for any input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -30,9 +29,12 @@ from certs.api.meta import KubeObject, Resource
 from certs.api.order import Order
 from certs.completion import completing
 from certs.facts import Facts, NothingKnown
+from certs.known import ADMISSION
 from certs.lenient import lenient
 from certs.patch import Operation
-from certs.problems import Problem
+from certs.policy import Local, local_policies
+from certs.problems import Path, Problem, Problems, ProblemType
+from certs.rules.catalogue import api_rule
 from certs.rules.certificate import judge_certificate
 from certs.rules.certificaterequest import identity_operations, judge_request
 from certs.rules.challenge import judge_challenge
@@ -41,38 +43,11 @@ from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
 from certs.rules.order import judge_order
 from certs.rules.rule import NO_POLICY, Policy
+from certs.verdict import ALLOWED, Verdict, bad_request, denied, told_by_the_api, told_in_full, warning_lines, with_more
 from certs.wanted import Settings
 
-MAX_WARNINGS: Final = 8
-MAX_WARNING: Final = 120  # characters: kube-apiserver may cut from 256 on, and asks for 120
 NO_CONTENT: Final = "there is no content to decode"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the request may pass, and everything to say about it."""
-
-    allowed: bool = True
-    code: int = 200
-    reason: str = ""
-    message: str = ""
-    warnings: tuple[str, ...] = ()
-    operations: tuple[Operation, ...] = ()
-    audit: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-
-
-ALLOWED: Final = Verdict()
-
-
-def bad_request(message: str) -> Verdict:
-    """Return the verdict on what cannot be read."""
-    return Verdict(allowed=False, code=400, message=message)
-
-
-def denied(message: str) -> Verdict:
-    """Return the verdict on what is refused without having broken a rule of its kind."""
-    return Verdict(allowed=False, code=403, reason="Forbidden", message=message)
+POLICY_IGNORED: Final = "policy-ignored"
 
 
 class Judge:
@@ -84,8 +59,10 @@ class Judge:
         self.settings = settings or Settings()
         self.facts = facts or NothingKnown()
         self.policy = policy
+        self._local = local_policies(policy)
+        self._unchanged = Local(policy)
         self._kinds = {
-            (kind.resource.group, kind.resource.plural): _Kind(kind, rules(self)) for kind, rules in RULES.items()
+            (kind.resource.group, kind.resource.plural): _Kind(self, kind, rules) for kind, rules in RULES.items()
         }
 
     def validate(self, request: AdmissionRequest) -> Verdict:
@@ -113,6 +90,11 @@ class Judge:
             return denied(str(error))
         return Verdict(operations=operations) if operations else ALLOWED
 
+    def policy_of(self, namespace: str) -> Local:
+        """Return the policy for objects of a namespace; of an empty one for objects that have none."""
+        text = self.facts.admission_of(namespace) if namespace else ""
+        return self._local(text) if text else self._unchanged
+
     def _mutation(self, request: AdmissionRequest) -> Callable[[AdmissionRequest], tuple[Operation, ...]] | None:
         match request.resource.group, request.resource.resource, request.sub_resource, request.operation:
             case "networking.k8s.io", "ingresses", "", "CREATE" | "UPDATE":
@@ -129,9 +111,11 @@ class Judge:
 class Case:
     """What the rules of a kind are given."""
 
+    judge: Judge
     request: AdmissionRequest
     new: Any
     decoder: msgspec.json.Decoder[Any]
+    policy: Policy
 
     def old(self) -> Any:
         """Return the object before the update, None on create; decoded when asked for, as most rules never ask."""
@@ -144,11 +128,13 @@ Rules = Callable[[Case], Findings]
 class _Kind:
     """One resource: how it is decoded, its rules, and how its problems are told."""
 
-    def __init__(self, kind: type[KubeObject], rules: Rules) -> None:
+    def __init__(self, judge: Judge, kind: type[KubeObject], rules: Rules) -> None:
+        self._judge = judge
         self._resource: Resource = kind.resource
         self._decoder = msgspec.json.Decoder(lenient(kind))
         self._rules = rules
         self._tell = told_in_full if kind is Ingress else told_by_the_api
+        self._api_rule = api_rule(kind.resource.kind)
 
     def judge(self, request: AdmissionRequest) -> Verdict:
         """Return the verdict on a create or update."""
@@ -157,8 +143,23 @@ class _Kind:
             return denied(f"internal error: object in admission request is not of type {own.kind}")
         if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
             raise Undecodable(NO_CONTENT)
-        case = Case(request, decode(self._decoder, request.object), self._decoder)
-        return self._tell(self._rules(case))
+        local = self._judge.policy_of(request.namespace)
+        case = Case(self._judge, request, decode(self._decoder, request.object), self._decoder, local.policy)
+        findings = self._rules(case)
+        if findings.problems:
+            findings.problems = Problems(
+                problem if problem.rule else replace(problem, rule=self._api_rule) for problem in findings.problems
+            )
+        verdict = self._tell(findings)
+        return _complaining(verdict, request.namespace, local.complaint) if local.complaint else verdict
+
+
+def _complaining(verdict: Verdict, namespace: str, complaint: str) -> Verdict:
+    """Return the verdict that also says why the namespace's own policy is not heeded."""
+    what, _, remedy = complaint.partition("; ")
+    path = Path(f"{ADMISSION} of namespace {namespace}")
+    problem = Problem(path, ProblemType.INVALID, f"ignored: {what}", remedy=remedy)
+    return with_more(verdict, [warning_lines(problem)], {POLICY_IGNORED: complaint})
 
 
 def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
@@ -193,77 +194,14 @@ def _foreign(request: AdmissionRequest) -> Verdict:
     return ALLOWED
 
 
-def told_by_the_api(findings: Findings) -> Verdict:
-    """Return the verdict in the API's words, with what to write instead as warnings."""
-    if not findings.problems:
-        return _passed(findings)
-    remedies = [f"{problem.path}: {problem.remedy}" for problem in findings.problems if problem.remedy]
-    return _refused(findings, str(findings.problems), [*_warnings(findings), *remedies])
-
-
-def told_in_full(findings: Findings) -> Verdict:
-    """Return the verdict with problem and remedy side by side, one line each when there are several."""
-    if not findings.problems:
-        return _passed(findings)
-    lines = list(dict.fromkeys(_line(problem) for problem in findings.problems))
-    message = lines[0] if len(lines) == 1 else "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
-    if len(lines) > 1:
-        message = f"{len(lines)} problems:\n{message}"
-    return _refused(findings, message, _warnings(findings))
-
-
-def _line(problem: Problem) -> str:
-    return f"{problem}; {problem.remedy}" if problem.remedy else str(problem)
-
-
-def _refused(findings: Findings, message: str, warnings: list[str]) -> Verdict:
-    audit = _audit(findings.skipped)
-    if findings.rules:
-        audit["denied-by"] = ",".join(findings.rules)
-    return Verdict(
-        allowed=False,
-        code=403,
-        reason="Forbidden",
-        message=message,
-        warnings=_bounded(warnings),
-        audit=audit,
-        problems=tuple(findings.problems),
-    )
-
-
-def _passed(findings: Findings) -> Verdict:
-    if not findings.warnings and not findings.warned:
-        return _unchecked(tuple(findings.skipped)) if findings.skipped else ALLOWED
-    return Verdict(warnings=_bounded(_warnings(findings)), audit=_audit(findings.skipped))
-
-
-def _warnings(findings: Findings) -> list[str]:
-    return [*findings.warnings, *(f"{found.path}: {found.detail}; {found.remedy}" for found in findings.warned)]
-
-
-@cache  # by ids of rules: there is one such verdict in practice
-def _unchecked(skipped: tuple[str, ...]) -> Verdict:
-    return Verdict(audit=_audit(skipped))
-
-
-def _audit(skipped: Sequence[str]) -> dict[str, str]:
-    return {"not-checked": f"{','.join(skipped)}: the cluster is not known yet"} if skipped else {}
-
-
-def _bounded(warnings: list[str]) -> tuple[str, ...]:
-    """Return at most eight, each once and at most 120 characters long."""
-    texts = dict.fromkeys(text if len(text) <= MAX_WARNING else f"{text[: MAX_WARNING - 1]}…" for text in warnings)
-    return tuple(texts)[:MAX_WARNINGS]
-
-
 _INGRESS: Final = msgspec.json.Decoder(lenient(Ingress))
 
-RULES: Final[Mapping[type[KubeObject], Callable[[Judge], Rules]]] = {
-    Certificate: lambda _: lambda case: judge_certificate(case.new),
-    Issuer: lambda _: lambda case: judge_issuer(case.new),
-    ClusterIssuer: lambda _: lambda case: judge_issuer(case.new),
-    CertificateRequest: lambda _: lambda case: judge_request(case.new, case.old(), case.request.user_info),
-    Order: lambda _: lambda case: judge_order(case.new, case.old()),
-    Challenge: lambda _: lambda case: judge_challenge(case.new, case.old()),
-    Ingress: lambda judge: lambda case: judge_ingress(case.new, case.old, judge.facts, judge.settings, judge.policy),
+RULES: Final[Mapping[type[KubeObject], Rules]] = {
+    Certificate: lambda case: judge_certificate(case.new),
+    Issuer: lambda case: judge_issuer(case.new),
+    ClusterIssuer: lambda case: judge_issuer(case.new),
+    CertificateRequest: lambda case: judge_request(case.new, case.old(), case.request.user_info),
+    Order: lambda case: judge_order(case.new, case.old()),
+    Challenge: lambda case: judge_challenge(case.new, case.old()),
+    Ingress: lambda case: judge_ingress(case.new, case.old, case.judge.facts, case.judge.settings, case.policy),
 }

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from certs.api.admission import AdmissionReply, AdmissionRequest, AdmissionResponse, AdmissionReview, Status
-from certs.judge import Judge, Verdict
+from certs.judge import Judge
+from certs.verdict import Verdict
 
 MAX_BODY: Final = 3 * 1024 * 1024  # the API server's own limit for a request body
 MUTATE: Final = "/mutate"

@@ -6,11 +6,16 @@ done with a finding is decided here and nowhere else: `examine` runs the rules, 
 which facts are missing, and on an update forgives what was wrong before.
 
 The API's own decisions about our kinds are no rules in this sense: nobody can switch them off.
+
+What was wrong before is told by the text of the problem, without places in lists: an entry that only moved
+because another was put before it is no news, a second mistake of the same kind is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
@@ -49,9 +54,10 @@ class Rule(Generic[SubjectT]):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Actions that differ from the rules' own, by id."""
+    """Actions that differ from the rules' own, by id; those of `locked` rules are not for a namespace to change."""
 
     actions: Mapping[str, Action] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
 
     def action_of(self, rule: Rule[SubjectT]) -> Action:
         """Return what a finding of the rule leads to."""
@@ -59,6 +65,11 @@ class Policy:
 
 
 NO_POLICY: Final = Policy()
+_PLACE: Final = re.compile(r"\[[0-9]+\]")
+
+
+def _to_all(_rule: Rule[SubjectT], _subject: SubjectT) -> bool:
+    return True
 
 
 def examine(
@@ -68,8 +79,12 @@ def examine(
     policy: Policy,
     *,
     synced: bool,
+    applies: Callable[[Rule[SubjectT], SubjectT], bool] = _to_all,
 ) -> Findings:
-    """Return what is wrong now and was not before; `old_of` is asked only if anything is."""
+    """Return what is wrong now and was not before; `old_of` is asked only if anything is.
+
+    `applies` says whether a rule was asked of the old object at all: what nobody objected to then is no excuse.
+    """
     findings = Findings()
     broken = []
     for rule in rules:
@@ -81,11 +96,35 @@ def examine(
         broken += [(rule, problem) for problem in rule.check(new)]
     old = old_of() if broken else None
     if old is not None:
-        before = {
-            str(problem) for rule in {rule.id: rule for rule, _ in broken}.values() for problem in rule.check(old)
-        }
-        broken = [(rule, problem) for rule, problem in broken if str(problem) not in before]
+        asked = {rule.id: rule for rule, _ in broken if applies(rule, old)}.values()
+        before = Counter(_text(rule, problem) for rule in asked for problem in rule.check(old))
+        broken = list(_brought(broken, before))
     for rule, problem in broken:
         found = replace(problem, rule=rule.id)
         (findings.problems if policy.action_of(rule) is Action.DENY else findings.warned).add(found)
     return findings
+
+
+def _text(rule: Rule[SubjectT], problem: Problem) -> str:
+    return f"{rule.id} {problem}"
+
+
+def _brought(
+    broken: Iterable[tuple[Rule[SubjectT], Problem]], before: Counter[str]
+) -> Iterator[tuple[Rule[SubjectT], Problem]]:
+    """Yield the problems that were not there before: first the unmoved are struck off, then the moved."""
+    moved = []
+    for rule, problem in broken:
+        text = _text(rule, problem)
+        if before[text]:
+            before[text] -= 1
+        else:
+            moved.append((_PLACE.sub("", text), rule, problem))
+    anywhere: Counter[str] = Counter()
+    for text, count in before.items():
+        anywhere[_PLACE.sub("", text)] += count
+    for text, rule, problem in moved:
+        if anywhere[text]:
+            anywhere[text] -= 1
+        else:
+            yield rule, problem

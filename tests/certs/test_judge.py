@@ -143,7 +143,7 @@ def test_what_could_not_be_checked_is_said() -> None:
     verdict = Judge().validate(request(review("ingresses", "Ingress", ingress(), group="networking.k8s.io")))
 
     assert verdict.allowed
-    assert verdict.audit == {"not-checked": "host-unprovable: the cluster is not known yet"}
+    assert "host-unprovable" in verdict.audit["not-checked"].split(",")
 
 
 def test_warnings_are_few_and_short() -> None:
