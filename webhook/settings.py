@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
+from certs.policy import read_policy
+from certs.rules.rule import NO_POLICY, Policy
 from certs.wanted import Settings as IngressSettings
 
 LEAF_LIFETIME: Final = timedelta(days=7)
@@ -49,6 +51,7 @@ class Settings:
     dns_names: tuple[str, ...] = ()
     leaf_lifetime: timedelta = LEAF_LIFETIME
     ingress: IngressSettings = field(default_factory=IngressSettings)
+    policy: Policy = NO_POLICY
     log_level: str = "info"
     log_format: str = "text"
 
@@ -56,6 +59,7 @@ class Settings:
 def read(values: Mapping[str, Any]) -> Settings:
     """Return the settings from flags that can be read; raises ValueError, a line for each that does not fit."""
     wrong = _misfits(values)
+    policy = _policy(values["admission_settings"], wrong)
     if wrong:
         raise ValueError("\n".join(wrong))
     standalone = bool(values["standalone"])
@@ -80,6 +84,7 @@ def read(values: Mapping[str, Any]) -> Settings:
             default_issuer_group=values["default_issuer_group"],
             auto_certificate_annotations=values["auto_certificate_annotations"],
         ),
+        policy=policy,
         log_level=values["log_level"],
         log_format=values["logging_format"],
     )
@@ -107,6 +112,23 @@ def _misfits(values: Mapping[str, Any]) -> list[str]:
     if values["dynamic_serving_leaf_duration"] < timedelta(minutes=1):
         wrong.append("--dynamic-serving-leaf-duration: must be at least 1m")
     return wrong
+
+
+def _policy(path: str, wrong: list[str]) -> Policy:
+    """Return the policy that the file says; what is wrong with it is added to the rest."""
+    if not path:
+        return NO_POLICY
+    import yaml  # noqa: PLC0415 - 3 MB, and most have no such file
+
+    try:
+        return read_policy(yaml.safe_load(Path(path).read_bytes()))
+    except OSError as error:
+        wrong.append(f"--admission-settings={path}: cannot be read: {error.strerror}")
+    except yaml.YAMLError as error:
+        wrong.append(f"--admission-settings={path}: is no YAML: {' '.join(str(error).split())}")
+    except ValueError as error:
+        wrong.extend(f"--admission-settings={path}: {line}" for line in str(error).splitlines())
+    return NO_POLICY
 
 
 def own_names(settings: Settings) -> tuple[str, ...]:

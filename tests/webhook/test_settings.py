@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -45,3 +47,34 @@ def test_environment_sets_a_flag() -> None:
     result = CliRunner().invoke(command, [], env={"CERTSHIM_SECURE_PORT": "x"})
 
     assert "--secure-port=x" in result.output
+
+
+def test_all_mistakes_of_the_admission_settings_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "admission.yaml"
+    path.write_text("rules: {host-claimd: deny, tls-missing: maybe}\nlock: []\n")
+
+    result = CliRunner().invoke(command, ["--standalone", f"--admission-settings={path}"])
+
+    assert result.exit_code == 2
+    for text in (
+        "lock: is no setting; did you mean locked?",
+        "rules: there is no rule host-claimd; did you mean host-claimed?",
+        "rules: tls-missing=maybe: write deny or warn or off",
+    ):
+        assert f"--admission-settings={path}: {text}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(None, "cannot be read: No such file"), (b"a: [", "is no YAML"), (b"\xff\xfe\xff", "is no YAML")],
+    ids=["no file", "no YAML", "no text"],
+)
+def test_admission_settings_that_cannot_be_read(tmp_path: Path, content: bytes | None, text: str) -> None:
+    path = tmp_path / "admission.yaml"
+    if content is not None:
+        path.write_bytes(content)
+
+    result = CliRunner().invoke(command, ["--standalone", f"--admission-settings={path}"])
+
+    assert result.exit_code == 2
+    assert f"--admission-settings={path}: {text}" in result.output
