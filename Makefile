@@ -33,14 +33,16 @@ lint: venv ## Check style, types, import contracts and that generated files are 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/certshim crds --check manifests/crds
+	$(BIN)/certshim policies --check manifests/policies
 	$(BIN)/certshim reference --check docs/reference
 
 format: venv ## Format the sources, and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-crds: venv ## Generate the CRDs and the reference pages from the types
+crds: venv ## Generate the CRDs, the policies and the reference pages
 	$(BIN)/certshim crds manifests/crds
+	$(BIN)/certshim policies manifests/policies
 	$(BIN)/certshim reference docs/reference
 
 bench: cluster ## Measure, print a table, write build/bench.json

@@ -25,6 +25,7 @@ class Entry:
 
 COMMANDS: Final[Mapping[str, Entry]] = {
     "crds": Entry("shim.cli.crds", "Write the CRDs, or check that they are current."),
+    "policies": Entry("shim.cli.policies", "Write the admission policies, or check that they are current."),
     "reference": Entry("shim.cli.reference", "Write the reference pages, or check that they are current."),
     "shim": Entry("shim.cli.shim", "Run the controllers and the HTTP-01 responder."),
     "webhook": Entry("shim.cli.webhook", "Run the admission webhook."),

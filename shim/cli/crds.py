@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -28,21 +28,6 @@ def command(check: bool, directory: Path) -> None:
 def definitions() -> dict[str, str]:
     """Return the YAML of each definition by file name."""
     from certs.api.crd import KINDS, definition, definition_name  # noqa: PLC0415 - the group's help needs no kinds
+    from shim.cli.generated import in_yaml  # noqa: PLC0415
 
-    return {f"{definition_name(kind.resource)}.yaml": HEADER + _yaml(definition(kind)) for kind in KINDS}
-
-
-def _yaml(tree: dict[str, Any]) -> str:
-    """Return the tree as YAML in the order given, lists indented below their key as people write them."""
-    import yaml  # noqa: PLC0415
-
-    class Indented(yaml.SafeDumper):
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT002
-            super().increase_indent(flow, indentless=False)
-
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - anchors would be for machines only
-            return True
-
-    text = yaml.dump(tree, Dumper=Indented, sort_keys=False, width=120, allow_unicode=True)
-    assert isinstance(text, str)  # noqa: S101 - no stream was given
-    return text
+    return {f"{definition_name(kind.resource)}.yaml": HEADER + in_yaml(definition(kind)) for kind in KINDS}

@@ -1,6 +1,6 @@
 """Files made from the structs, kept in the repository so that users need not make them.
 
-Both commands that make such files (`crds`, `reference`) either write them or, with --check, say which are
+The commands that make such files (`crds`, `policies`, `reference`) either write them or, with --check, say which are
 not what they would write: the check that keeps the repository current.  A file in the folder that
 looks generated but no longer is (a kind was renamed) counts as stale, and writing removes it.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,3 +49,24 @@ def _replace(path: Path, content: str | None) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, "utf-8")
+
+
+def in_yaml(tree: Mapping[str, Any]) -> str:
+    """Return the tree as YAML in the order given, as people write it: lists indented, long texts in lines."""
+    import yaml  # noqa: PLC0415 - the group's help needs none
+
+    class Indented(yaml.SafeDumper):
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT002
+            super().increase_indent(flow, indentless=False)
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - anchors would be for machines only
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value and " \n" not in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Indented.add_representer(str, text)
+    dumped = yaml.dump(tree, Dumper=Indented, sort_keys=False, width=120, allow_unicode=True)
+    assert isinstance(dumped, str)  # noqa: S101 - no stream was given
+    return dumped

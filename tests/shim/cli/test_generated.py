@@ -18,7 +18,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(one) for one in arguments])
 
 
-@pytest.mark.parametrize(("command", "files"), [("crds", 6), ("reference", 7)])
+@pytest.mark.parametrize(("command", "files"), [("crds", 6), ("policies", 1), ("reference", 7)])
 def test_writes_and_then_finds_everything_current(command: str, files: int, tmp_path: Path) -> None:
     """A folder that does not exist is made; what was written passes the check."""
     folder = tmp_path / "new"
@@ -85,7 +85,10 @@ def test_dash_prints_one_stream_of_documents() -> None:
     assert [one["kind"] for one in documents] == ["CustomResourceDefinition"] * 6
 
 
-@pytest.mark.parametrize(("command", "folder"), [("crds", "manifests/crds"), ("reference", "docs/reference")])
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("crds", "manifests/crds"), ("policies", "manifests/policies"), ("reference", "docs/reference")],
+)
 def test_the_repository_is_current(command: str, folder: str) -> None:
     """Whoever changes a struct commits the generated files too."""
     result = run(command, "--check", ROOT / folder)
