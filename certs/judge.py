@@ -32,6 +32,7 @@ from certs.facts import Facts, NothingKnown
 from certs.known import ADMISSION
 from certs.lenient import lenient
 from certs.patch import Operation
+from certs.plan import plan_of_certificate, plan_of_ingress
 from certs.policy import Local, local_policies
 from certs.problems import Path, Problem, Problems, ProblemType
 from certs.rules.catalogue import api_rule
@@ -130,6 +131,7 @@ class _Kind:
 
     def __init__(self, judge: Judge, kind: type[KubeObject], rules: Rules) -> None:
         self._judge = judge
+        self._kind = kind
         self._resource: Resource = kind.resource
         self._decoder = msgspec.json.Decoder(lenient(kind))
         self._rules = rules
@@ -151,6 +153,9 @@ class _Kind:
                 problem if problem.rule else replace(problem, rule=self._api_rule) for problem in findings.problems
             )
         verdict = self._tell(findings)
+        plan = PLANS.get(self._kind) if request.dry_run and verdict.allowed and not request.sub_resource else None
+        if plan is not None:
+            verdict = with_more(verdict, plan(case), {})
         return _complaining(verdict, request.namespace, local.complaint) if local.complaint else verdict
 
 
@@ -204,4 +209,9 @@ RULES: Final[Mapping[type[KubeObject], Rules]] = {
     Order: lambda case: judge_order(case.new, case.old()),
     Challenge: lambda case: judge_challenge(case.new, case.old()),
     Ingress: lambda case: judge_ingress(case.new, case.old, case.judge.facts, case.judge.settings, case.policy),
+}
+
+PLANS: Final[Mapping[type[KubeObject], Callable[[Case], list[tuple[str, ...]]]]] = {
+    Certificate: lambda case: plan_of_certificate(case.new, case.old(), case.judge.facts),
+    Ingress: lambda case: plan_of_ingress(case.new, case.old(), case.judge.facts, case.judge.settings),
 }
