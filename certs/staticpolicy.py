@@ -7,8 +7,8 @@ annotation `certshim.io/admission` says so, and forgives an update what was wron
     annotations ─> unknown keys, with the known one that has most letters in common
     [object, oldObject] ─checks of certs.staticrules─> what is wrong now, what was wrong before
 
-It cannot know the settings of the webhook: a rule that those switch off must be left out when the
-policy is made.  An expression that fails counts as true (`failurePolicy: Ignore`).
+It cannot know the settings of the webhook: a rule to which those give another action than deny must be
+left out when the policy is made.  An expression that fails counts as true (`failurePolicy: Ignore`).
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ def _variables(policy: Policy) -> dict[str, str]:
         "numbers": literal(list(range(MAX_INDEX))),
         "lenient": LENIENT,
         "known": _list(sorted(key for key in {*KNOWN, *ELSEWHERE, *LEGACY} if _is_own(key))),
-        "unknown": _unknown() if _denies(policy, UNKNOWN) else "[]",
+        "unknown": _unless_lenient(policy, UNKNOWN, "[]", _unknown()) if _denies(policy, UNKNOWN) else "[]",
         "suggestions": _list(sorted((key for key in KNOWN if _is_own(key)), key=lambda key: (len(key), key))),
         "told": _told(),
-        **{variable_name(rule): _broken(rule) for rule in denying},
+        **{variable_name(rule): _unless_lenient(policy, rule, "[[], []]", _broken(rule)) for rule in denying},
         "wanted": f"({wanted})\n&& !('foregroundDeletion' in object.metadata.?finalizers.orValue([]))",
         "broken": f"variables.wanted ? ({now})\n.filter(text, !(text in {before}))\n: []",
     }
@@ -129,6 +129,11 @@ def _denies(policy: Policy, rule: str) -> bool:
     return policy.actions.get(rule, Action.DENY) is Action.DENY
 
 
+def _unless_lenient(policy: Policy, rule: str, nothing: str, found: str) -> str:
+    """Return what is found by a rule, if the namespace does not choose otherwise, where it may choose."""
+    return found if rule in policy.locked else f"{literal(rule)} in variables.lenient ? {nothing} :\n{found}"
+
+
 def _is_own(key: str) -> bool:
     return key.partition("/")[0] in OWN_PREFIXES
 
@@ -139,7 +144,7 @@ def _list(items: list[str]) -> str:
 
 def _unknown() -> str:
     return (
-        f"{literal(UNKNOWN)} in variables.lenient ? [] : variables.annotations.filter(key,\n"
+        "variables.annotations.filter(key,\n"
         f"key.matches({literal(_PREFIXED)}) && !(key in variables.known)\n"
         "&& (oldObject == null || !(key in oldObject.metadata.?annotations.orValue({}))))"
     )
@@ -168,7 +173,7 @@ def _broken(rule: str) -> str:
     """Return what breaks a rule now, and what broke it before: two lists."""
     found = "\n+ ".join(check.expression for check in CHECKS if check.rule == rule)
     return (
-        f"{literal(rule)} in variables.lenient ? [[], []] : [object, oldObject].map(o, o == null ? [] :\n"
+        "[object, oldObject].map(o, o == null ? [] :\n"
         "[o.metadata.?annotations.orValue({})].map(a, [o.?spec.?tls.orValue([])].map(tls,\n"
         "[variables.numbers.filter(i, i < tls.size())].map(indices,\n"
         f"{found}\n)[0])[0])[0])"

@@ -56,3 +56,9 @@ def test_rules_that_do_not_deny_are_left_out(action: Action) -> None:
     assert "annotationValue" in variables()
     assert "annotationValue" not in left
     assert left["broken"].startswith("variables.wanted ? ([])")
+
+
+def test_a_namespace_has_no_say_about_a_locked_rule() -> None:
+    """As little as with the webhook."""
+    assert "variables.lenient" in variables()["unknown"]
+    assert "variables.lenient" not in variables(Policy(locked=frozenset(("unknown-annotation",))))["unknown"]

@@ -94,3 +94,31 @@ def test_the_repository_is_current(command: str, folder: str) -> None:
     result = run(command, "--check", ROOT / folder)
 
     assert result.exit_code == 0, result.output
+
+
+def test_policies_follow_the_settings_of_the_webhook(tmp_path: Path) -> None:
+    """What the webhook lets pass, the API server must not refuse."""
+    settings = tmp_path / "admission.yaml"
+    settings.write_text("rules: {tls-secret-twice: warn}")
+
+    made = run("policies", "--admission-settings", settings, "-").output
+
+    assert "tlsSecretTwice" in run("policies", "-").output
+    assert "tlsSecretTwice" not in made
+    assert [one["kind"] for one in yaml.safe_load_all(made)] == [
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("rules: {tls-secret-twise: off}", "did you mean tls-secret-twice?"), ("[", "is no YAML")]
+)
+def test_wrong_settings_are_told(text: str, told: str, tmp_path: Path) -> None:
+    settings = tmp_path / "admission.yaml"
+    settings.write_text(text)
+
+    result = run("policies", "--admission-settings", settings, "-")
+
+    assert result.exit_code == 1
+    assert told in result.output
