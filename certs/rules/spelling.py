@@ -8,6 +8,7 @@ Under a foreign prefix only a near miss is told; under ours everything that is n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,22 @@ from certs.annotations import ELSEWHERE, KNOWN, LEGACY
 OWN_PREFIXES: Final = frozenset(key.partition("/")[0] for key in (*KNOWN, *LEGACY)) - {"kubernetes.io"}
 MAX_PREFIX_EDITS: Final = 3  # cert-manager/, certmanager.io/, cert-manager.com/
 MAX_KEY: Final = 253 + 1 + 63  # characters of a well-formed one; others, which may have megabytes, are not remembered
+# What people write who have read of it for another kind, or in a page about v0.10; and where it belongs.
+OUT_OF_PLACE: Final[Mapping[str, str]] = {
+    "cert-manager.io/dns-names": "write cert-manager.io/alt-names",
+    "cert-manager.io/ip-addresses": "write cert-manager.io/ip-sans",
+    "cert-manager.io/email-addresses": "write cert-manager.io/email-sans",
+    "cert-manager.io/uris": "write a Certificate with spec.uris",
+    "cert-manager.io/uri-sans": "write a Certificate with spec.uris",
+    "cert-manager.io/is-ca": "write a Certificate with spec.isCA",
+    "cert-manager.io/secret-name": "write spec.tls[].secretName",
+    "cert-manager.io/key-algorithm": "write cert-manager.io/private-key-algorithm",
+    "cert-manager.io/key-size": "write cert-manager.io/private-key-size",
+    "cert-manager.io/organization": "write cert-manager.io/subject-organizations",
+    "certmanager.k8s.io/acme-challenge-type": "write solvers into the issuer, with selectors",
+    "certmanager.k8s.io/acme-dns01-provider": "write solvers into the issuer, with selectors",
+    "certshim.io/admission": "write it on the Namespace",
+}
 LONG_NAME: Final = 12  # a name shorter than this may differ in two letters, a longer one in three
 
 
@@ -32,7 +49,7 @@ class Mistake:
 
 def misspelled(key: str) -> Mistake | None:
     """Return what is wrong with the key, or None when it is known or none of our business."""
-    if key in KNOWN or key in ELSEWHERE:
+    if key in KNOWN or key in ELSEWHERE or key in LEGACY:
         return None
     return _remembered(key) if len(key) <= MAX_KEY else _judged(key)
 
@@ -41,8 +58,8 @@ def _judged(key: str) -> Mistake | None:
     prefix, slash, name = key.partition("/")
     if not slash:
         return None
-    if key in LEGACY:
-        return Mistake("is not read any more since v0.11", f"write {LEGACY[key]}")
+    if key in OUT_OF_PLACE:
+        return Mistake("is no annotation of an Ingress", OUT_OF_PLACE[key])
     own = prefix in OWN_PREFIXES
     suggestion = _nearest(prefix, name)
     if suggestion is not None:

@@ -13,10 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.api.admission import AdmissionRequest, AdmissionReview
-from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
-from certs.api.meta import IssuerReference
-from certs.facts import NothingKnown
+from certs.api.certificate import Certificate
+from certs.api.core import Namespace, Secret
+from certs.api.ingress import Ingress
+from certs.api.issuer import ClusterIssuer, Issuer
+from certs.facts import Facts, NothingKnown
 from certs.judge import Judge
+from certs.known import FactsOf
+from certs.lenient import lenient
+from certs.rules.catalogue import CATALOGUE, Sort
+from certs.verdict import Verdict
 from tests.webhook.reviews import certificate, ingress, review
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "admission").glob("*.yaml"))
@@ -31,21 +37,34 @@ RESOURCES = {
 }
 
 
-class KnownIssuers(NothingKnown):
-    """Facts of a case: the issuers that it lists."""
+KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Certificate, ClusterIssuer, Ingress, Issuer, Namespace, Secret)
+}
+NAMESPACE = "team"
 
-    @property
-    def synced(self) -> bool:
-        return True
 
-    def __init__(self, objects: list[dict[str, Any]]) -> None:
-        kinds: dict[str, type[Issuer | ClusterIssuer]] = {"Issuer": Issuer, "ClusterIssuer": ClusterIssuer}
-        self._issuers: dict[tuple[str, str], AnyIssuer] = {
-            (obj["kind"], obj["metadata"]["name"]): msgspec.convert(obj, kinds[obj["kind"]]) for obj in objects
-        }
+def placed(obj: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with its namespace, which a case leaves out."""
+    if obj["kind"] in {"ClusterIssuer", "Namespace"}:
+        return obj
+    return {**obj, "metadata": {"namespace": NAMESPACE, **obj.get("metadata", {})}}
 
-    def issuer(self, namespace: str, ref: IssuerReference) -> AnyIssuer | None:
-        return self._issuers.get((ref.effective_kind, ref.name))
+
+def facts_of(case: dict[str, Any]) -> Facts:
+    """Return what the case says of the cluster; nothing is known when it says nothing."""
+    objects = case.get("facts", case.get("issuers"))
+    if objects is None:
+        return NothingKnown()
+    return FactsOf([msgspec.convert(placed(obj), lenient(KINDS[obj["kind"]])) for obj in objects])
+
+
+def verdict_of(case: dict[str, Any]) -> Verdict:
+    kind = case["object"]["kind"]
+    group, plural = RESOURCES[kind]
+    old = placed(case["old"]) if "old" in case else None
+    operation = "UPDATE" if old is not None else "CREATE"
+    body = review(plural, kind, placed(case["object"]), group=group, operation=operation, old=old)
+    return Judge(facts=facts_of(case)).validate(request(body))
 
 
 def request(body: bytes) -> AdmissionRequest:
@@ -64,21 +83,37 @@ def cases() -> list[Any]:
 @pytest.mark.parametrize("case", cases())
 def test_case_of_the_corpus(case: dict[str, Any]) -> None:
     """The verdict, and each of the texts that must stand in its message or warnings."""
-    group, plural = RESOURCES[case["object"]["kind"]]
-    operation = "UPDATE" if "old" in case else "CREATE"
-    body = review(plural, case["object"]["kind"], case["object"], group=group, operation=operation, old=case.get("old"))
-    facts = KnownIssuers(case["issuers"]) if "issuers" in case else NothingKnown()
-
-    verdict = Judge(facts=facts).validate(request(body))
+    verdict = verdict_of(case)
 
     assert verdict.allowed == (not case.get("denied")), verdict.message
     for text in case.get("denied", []):
         assert text in verdict.message
     assert len(verdict.problems) == len(case.get("denied", [])) or "[" in verdict.message
     for text in case.get("warnings", []):
-        assert any(text in warning for warning in verdict.warnings)
+        assert any(text in warning for warning in verdict.warnings), verdict.warnings
     if case.get("rules"):
         assert verdict.audit["denied-by"] == case["rules"]
+    if case.get("warned"):
+        assert verdict.audit["warned-by"] == case["warned"]
+    if case.get("about"):
+        found = {problem.rule for problem in (*verdict.problems, *verdict.warned)}
+        assert found == ({case["about"]} if is_refused(case) else set())
+        assert verdict.warnings == () or is_refused(case)
+
+
+def is_refused(case: dict[str, Any]) -> bool:
+    """Whether the case is one of those that are refused, or warned of."""
+    return bool(case.get("denied") or case.get("warnings"))
+
+
+@pytest.mark.parametrize("rule", [entry.id for entry in CATALOGUE.values() if entry.sort is not Sort.API])
+def test_each_rule_has_its_cases(rule: str) -> None:
+    """One that passes without a word, one that is refused or warned of, and an update."""
+    about = [case for path in CASES for case in yaml.safe_load(path.read_text()) if case.get("about") == rule]
+
+    assert any("old" not in case and not is_refused(case) for case in about), "none is accepted"
+    assert any("old" not in case and is_refused(case) for case in about), "none is refused"
+    assert any("old" in case for case in about), "none is an update"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from certs.rules.rule import Action, Rule
 
 ANNOTATION_OF: Final = {"Issuer": ISSUER, "ClusterIssuer": CLUSTER_ISSUER}
 OTHER_KIND: Final = {"Issuer": "ClusterIssuer", "ClusterIssuer": "Issuer"}
+ONE: Final = {"Issuer": "an Issuer", "ClusterIssuer": "a ClusterIssuer"}
 MAX_LISTED: Final = 3
 
 
@@ -50,7 +51,7 @@ def check_existence(subject: Subject) -> Iterable[Problem]:
     others = subject.facts.issuer_names(subject.namespace, other)
     detail, remedy = f"there is no {kind} {ref.name}", _instead(ref.name, names)
     if ref.name in others:
-        detail, remedy = f"{detail}, but a {other}", f"write {ANNOTATION_OF[other]}: {ref.name}"
+        detail, remedy = f"{detail}, but {ONE[other]}", f"write {ANNOTATION_OF[other]}"
     elif (meant := nearest(ref.name, names)) is not None:
         remedy = f"did you mean {meant}?"
     elif (meant := nearest(ref.name, others)) is not None:
