@@ -142,6 +142,13 @@ def _durations(key: str, at_least: str, sample: str) -> tuple[Check, Check]:
     return _value(key, "soon", f"!{_matches(DURATION)}"), _value(key, sample, too_short)
 
 
+def _exclusive() -> Check:
+    """Return the check of two ways to say when to renew; the webhook compares them when both can be read."""
+    long_enough = f'{_matches(SHORT_DURATION)} && duration(v) >= duration("5m")'
+    percentage = f"a[?{literal(_PERCENTAGE)}].orValue('').matches({literal(NUMBER)})"
+    return _value(_RENEW_BEFORE, "360h", f"{long_enough} && {percentage}", {_PERCENTAGE: "30"})
+
+
 def _size(algorithm: KeyAlgorithm, sample: str, wrong: str) -> Check:
     """Return the check of a key size for an algorithm; RSA when none is named."""
     chosen = f"a[?{literal(_ALGORITHM)}].orValue({literal(KeyAlgorithm.RSA)}) == {literal(algorithm)}"
@@ -184,7 +191,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _value(_ALT_NAMES, "a.*.example.com", _matches(SPARE_STAR)),
     *_durations(_DURATION, "1h", "1m"),
     *_durations(_RENEW_BEFORE, "5m", "1s"),
-    _value(_RENEW_BEFORE, "360h", f"{literal(_PERCENTAGE)} in a", {_PERCENTAGE: "30"}),
+    _exclusive(),
     _value(_PERCENTAGE, "some", f"!{_matches(NUMBER)}"),
     _value(_HISTORY, "some", f"!{_matches(NUMBER)}"),
     _value(_HISTORY, "0", f"{_matches(NUMBER)} && int(v) < 1"),

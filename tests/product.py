@@ -28,6 +28,8 @@ LOOPBACK: Final = "127.0.0.1"
 NOT_HERE: Final = frozenset(("Deployment", "Service", "PodDisruptionBudget"))
 CONFIGURATIONS: Final = "validatingwebhookconfiguration,mutatingwebhookconfiguration"
 CONFIGURATION_NAMES: Final = ("cert-manager-webhook", "certshim-webhook")
+POLICIES: Final = "validatingadmissionpolicy,validatingadmissionpolicybinding"
+POLICY_NAME: Final = "ingress.certshim.io"
 
 
 class Edge(Protocol):
@@ -134,13 +136,14 @@ class Product:
         ]
 
     def withdraw_admission(self) -> None:
-        """Have the API server ask nobody any more."""
+        """Have the API server ask nobody any more, and look at nothing itself."""
         self.cluster.kubectl("delete", CONFIGURATIONS, *CONFIGURATION_NAMES, "--ignore-not-found")
+        self.cluster.kubectl("delete", POLICIES, POLICY_NAME, "--ignore-not-found")
 
     def _admission(self, host: str) -> list[dict[str, Any]]:
-        """Return the webhook configurations with the Service replaced by a URL."""
-        configurations = _manifests("install", _is_admission)
-        for webhook in (webhook for one in configurations for webhook in one["webhooks"]):
+        """Return the policies, and the webhook configurations with the Service replaced by a URL."""
+        configurations = _manifests("policies", _is_admission) + _manifests("install", _is_admission)
+        for webhook in (webhook for one in configurations for webhook in one.get("webhooks", ())):
             service = webhook["clientConfig"].pop("service")
             webhook["clientConfig"]["url"] = f"https://{host}:{self.webhook_port}{service['path']}"
         return configurations

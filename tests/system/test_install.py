@@ -34,7 +34,11 @@ def installed(cluster: Cluster) -> Cluster:
     return cluster
 
 
-@pytest.mark.parametrize("path", sorted((MANIFESTS / "install").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(MANIFESTS / "install").glob("*.yaml"), *(MANIFESTS / "policies").glob("*.yaml")]),
+    ids=lambda path: path.stem,
+)
 def test_manifest_is_accepted(installed: Cluster, path: Path) -> None:
     """Server-side dry run, unknown fields being errors; CEL expressions are compiled in it."""
     output = installed.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(path))
@@ -43,10 +47,10 @@ def test_manifest_is_accepted(installed: Cluster, path: Path) -> None:
 
 
 def test_kustomization_lists_every_manifest(installed: Cluster) -> None:
-    """`kubectl apply -k manifests` installs the same as applying the two folders."""
+    """`kubectl apply -k manifests` installs the same as applying the three folders."""
     listed = list(yaml.safe_load_all(installed.kubectl("kustomize", str(MANIFESTS))))
 
-    files = [*(MANIFESTS / "crds").glob("*.yaml"), *(MANIFESTS / "install").glob("*.yaml")]
+    files = [path for folder in ("crds", "install", "policies") for path in (MANIFESTS / folder).glob("*.yaml")]
     expected = {(one["kind"], one["metadata"]["name"]) for path in files for one in documents(path)}
     assert {(one["kind"], one["metadata"]["name"]) for one in listed} == expected
 
