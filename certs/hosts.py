@@ -20,6 +20,8 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
 def is_ip_address(text: str) -> bool:
     """Is it an IP address, of either version?"""
+    if not (text[-1:].isdecimal() or ":" in text):  # most hosts are names, and the exception costs more than the rest
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -11,7 +11,6 @@ On update this makes no difference, since what stood there before is forgiven.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Final
 
 from certs.api.certificate import Certificate
@@ -76,33 +75,43 @@ def _before(claims: Sequence[Claim], namespace: str, name: str) -> Iterator[Clai
 
 def check_host_claims(subject: Subject) -> Iterator[Problem]:
     """Yield hosts that an Ingress of another namespace has had first."""
-    told = set()
-    for path, host in _hosts(subject.ingress):
-        if host in told:
-            continue
-        told.add(host)
-        claims = subject.facts.ingresses_of_host(host)
+    ingress = subject.ingress
+    for host in dict.fromkeys(_hosts(ingress)):
+        claims = subject.facts.ingresses_of_host(_canonical(host)) if host else ()
         if not claims:
             continue
         for claim in _before(claims, subject.namespace, subject.raw.metadata.name):
             if claim.namespace != subject.namespace:
-                detail = f"{claim} has this host already"
-                yield Problem(path, ProblemType.INVALID, detail, host, "use another host, or remove it there")
+                detail, remedy = f"{claim} has this host already", "use another host, or remove it there"
+                yield Problem(_place(ingress, host), ProblemType.INVALID, detail, host, remedy)
                 break
 
 
-def _hosts(ingress: Ingress) -> Iterator[tuple[Path, str]]:
-    rules = ((SPEC_RULES @ i / "host", rule.host) for i, rule in enumerate(ingress.spec.rules))
-    entries = (
-        (TLS @ i / "hosts" @ j, host) for i, entry in enumerate(ingress.spec.tls) for j, host in enumerate(entry.hosts)
+def _hosts(ingress: Ingress) -> Iterator[str]:
+    for rule in ingress.spec.rules:
+        yield rule.host
+    for entry in ingress.spec.tls:
+        yield from entry.hosts
+
+
+def _canonical(host: str) -> str:
+    """Return the form in which the facts know it; what has none, as another rule tells, is looked up as it stands."""
+    if host.isascii() and host.islower() and host[-1] != ".":
+        return host
+    try:
+        return canonical_host(host)
+    except ValueError:
+        return host
+
+
+def _place(ingress: Ingress, host: str) -> Path:
+    """Return where the host stands first."""
+    for i, rule in enumerate(ingress.spec.rules):
+        if rule.host == host:
+            return SPEC_RULES @ i / "host"
+    return next(
+        TLS @ i / "hosts" @ entry.hosts.index(host) for i, entry in enumerate(ingress.spec.tls) if host in entry.hosts
     )
-    for path, host in chain(rules, entries):
-        try:
-            canonical = canonical_host(host)
-        except ValueError:  # another rule tells
-            continue
-        if canonical:
-            yield path, canonical
 
 
 RULES: Final[tuple[IngressRule, ...]] = (

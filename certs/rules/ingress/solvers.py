@@ -27,9 +27,13 @@ def check_provable(subject: Subject) -> Iterator[Problem]:
     ref, acme = subject.reference, subject.acme
     if ref is None or acme is None or not acme.solvers:
         return
+    general = {challenge_type(solver) for solver in acme.solvers if solver.selector is None}
     for named in subject.names:
-        if solver_for(acme.solvers, named.host, subject.ingress.metadata.labels) is None:
-            yield _unprovable(named.path, named.host, ref, acme.solvers)
+        host = named.host
+        if any(challenge.type in general for challenge in _offered(host)):
+            continue  # as nearly always: a solver for every name
+        if solver_for(acme.solvers, host, subject.ingress.metadata.labels) is None:
+            yield _unprovable(named.path, host, ref, acme.solvers)
 
 
 def solver_for(solvers: tuple[ACMESolver, ...], host: str, labels: dict[str, str]) -> ACMESolver | None:
