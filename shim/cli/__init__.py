@@ -24,9 +24,11 @@ class Entry:
 
 
 COMMANDS: Final[Mapping[str, Entry]] = {
+    "check": Entry("shim.cli.check", "Judge manifests as admission would, with no cluster."),
     "crds": Entry("shim.cli.crds", "Write the CRDs, or check that they are current."),
     "policies": Entry("shim.cli.policies", "Write the admission policies, or check that they are current."),
     "reference": Entry("shim.cli.reference", "Write the reference pages, or check that they are current."),
+    "rules": Entry("shim.cli.rules", "Print the rules of admission, or write their page."),
     "shim": Entry("shim.cli.shim", "Run the controllers and the HTTP-01 responder."),
     "webhook": Entry("shim.cli.webhook", "Run the admission webhook."),
 }
