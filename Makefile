@@ -35,6 +35,7 @@ lint: venv ## Check style, types, import contracts and that generated files are 
 	$(BIN)/certshim crds --check manifests/crds
 	$(BIN)/certshim policies --check manifests/policies
 	$(BIN)/certshim reference --check docs/reference
+	$(BIN)/certshim rules --check docs/rules.md
 
 format: venv ## Format the sources, and mend what ruff can mend
 	$(BIN)/ruff check --fix
@@ -44,6 +45,7 @@ crds: venv ## Generate the CRDs, the policies and the reference pages
 	$(BIN)/certshim crds manifests/crds
 	$(BIN)/certshim policies manifests/policies
 	$(BIN)/certshim reference docs/reference
+	$(BIN)/certshim rules --write docs/rules.md
 
 bench: cluster ## Measure, print a table, write build/bench.json
 	$(BIN)/python -m bench $(ARGS)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from certs.annotations import EDIT_IN_PLACE, HTTP01_CLASS, HTTP01_CLASS_NAME, LEGACY, is_true
+from certs.api.certificate import KeyAlgorithm, KeyEncoding, RotationPolicy
 from certs.problems import Problem, Problems, ProblemType
 from certs.rules.ingress.subject import IngressRule, Subject
+from certs.rules.nearest import nearest
 from certs.rules.rule import Action, Rule
 from certs.rules.spelling import misspelled
 from certs.wanted import ANNOTATIONS, translate
 
+# What is written of an annotation whose value is one of a few words, or in a form of its own.
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "cert-manager.io/private-key-algorithm": tuple(KeyAlgorithm),
+    "cert-manager.io/private-key-encoding": tuple(KeyEncoding),
+    "cert-manager.io/private-key-rotation-policy": tuple(RotationPolicy),
+}
+INSTEAD: Final[Mapping[str, str]] = {
+    "cert-manager.io/duration": "write it in h, m and s, for example 2160h",
+    "cert-manager.io/renew-before": "write it in h, m and s, for example 360h",
+}
 FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))  # Go's words for it (`strconv.ParseBool`)
 
 
@@ -43,7 +56,17 @@ def check_values(subject: Subject) -> Iterable[Problem]:
     issuer = subject.named_issuer
     if isinstance(issuer, Problems):
         problems.extend(problem for problem in issuer if problem.type is ProblemType.INVALID)
-    return problems
+    return map(_with_remedy, problems) if problems else ()
+
+
+def _with_remedy(problem: Problem) -> Problem:
+    """Return the problem with what to write instead, where the parser's own words do not say it."""
+    if problem.remedy:
+        return problem
+    key = str(problem.path).removeprefix(f"{ANNOTATIONS}[").removesuffix("]")
+    word = nearest(str(problem.value), WORDS.get(key, ()))
+    remedy = f"did you mean {word}?" if word is not None else INSTEAD.get(key, "")
+    return replace(problem, remedy=remedy)
 
 
 def check_switches(subject: Subject) -> Iterator[Problem]:

@@ -1,0 +1,120 @@
+"""For each rule the smallest manifest that it speaks about, as YAML: the object, then what else there must be.
+
+The page of rules shows them with the sentence that the judge really says (`shim.cli.rules`), and the tests fail when a
+rule has none or the judge says something else.  Kept here as text, since this package reads no YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_INGRESS: Final = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations:
+    {annotations}
+spec:
+  {spec}
+"""
+_HOST: Final = "rules: [{host: shop.example.com}]"
+_TLS: Final = "tls: [{hosts: [shop.example.com], secretName: shop-tls}]"
+_ISSUER: Final = "cert-manager.io/cluster-issuer: letsencrypt"
+
+
+def _ingress(*annotations: str, spec: str = _HOST) -> str:
+    return _INGRESS.format(annotations="\n    ".join(annotations), spec=spec)
+
+
+def _with(*documents: str) -> str:
+    return "---\n".join(documents)
+
+
+_PLAIN: Final = f"""\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+spec:
+  {_TLS}
+"""
+_OTHER: Final = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {name}
+  namespace: {namespace}
+  annotations:
+    cert-manager.io/cluster-issuer: letsencrypt
+spec:
+  tls: [{{hosts: [{host}], secretName: shop-tls}}]
+"""
+
+
+def _acme(*solvers: str, server: str = "https://acme.example.net/directory") -> str:
+    listed = "\n".join(f"      - {solver}" for solver in solvers)
+    return f"""\
+apiVersion: cert-manager.io/v1
+kind: ClusterIssuer
+metadata:
+  name: letsencrypt
+spec:
+  acme:
+    server: {server}
+    privateKeySecretRef: {{name: account}}
+    solvers:
+{listed}
+"""
+
+
+_HTTP01: Final = "http01: {ingress: {ingressClassName: nginx}}"
+_READY: Final = _acme(_HTTP01)
+_UNREADY: Final = f"""\
+{_READY}status:
+  conditions: [{{type: Ready, status: "False", reason: ErrRegisterACMEAccount, message: no such host}}]
+"""
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "unknown-annotation": _ingress("cert-manager.io/cluster-isuer: letsencrypt"),
+    "legacy-annotation": _with(_ingress("certmanager.k8s.io/cluster-issuer: letsencrypt"), _READY),
+    "annotation-value": _with(_ingress(_ISSUER, "cert-manager.io/duration: 90d"), _READY),
+    "annotation-undecided": _ingress('kubernetes.io/tls-acme: "yes"'),
+    "solver-override-twice": _with(
+        _ingress(
+            _ISSUER,
+            'acme.cert-manager.io/http01-edit-in-place: "true"',
+            "acme.cert-manager.io/http01-ingress-class: nginx",
+        ),
+        _READY,
+    ),
+    "issuer-missing": _ingress('kubernetes.io/tls-acme: "true"'),
+    "issuer-contradiction": _with(_ingress(_ISSUER, "cert-manager.io/issuer: letsencrypt"), _READY),
+    "issuer-not-found": _with(_ingress("cert-manager.io/cluster-issuer: letsencript"), _READY),
+    "issuer-not-ready": _with(_ingress(_ISSUER), _UNREADY),
+    "tls-entry-incomplete": _with(_ingress(_ISSUER, spec="tls: [{secretName: shop-tls}]"), _READY),
+    "tls-secret-twice": _with(
+        _ingress(
+            _ISSUER,
+            spec="tls:\n  - {hosts: [a.example.com], secretName: shop-tls}\n"
+            "  - {hosts: [b.example.com], secretName: shop-tls}",
+        ),
+        _READY,
+    ),
+    "tls-host-invalid": _with(
+        _ingress(_ISSUER, spec='tls: [{hosts: ["https://shop.example.com"], secretName: shop-tls}]'), _READY
+    ),
+    "tls-missing": _with(_ingress(_ISSUER, spec="rules: [{}]"), _READY),
+    "host-without-tls": _with(
+        _ingress(_ISSUER, spec=f"rules: [{{host: shop.example.com}}, {{host: www.example.com}}]\n  {_TLS}"), _READY
+    ),
+    "secret-missing": _PLAIN,
+    "secret-owned": _with(
+        _ingress(_ISSUER, spec=_TLS), _READY, _OTHER.format(name="first", namespace="default", host="first.example.com")
+    ),
+    "host-claimed": _with(
+        _ingress(_ISSUER), _READY, _OTHER.format(name="web", namespace="elsewhere", host="shop.example.com")
+    ),
+    "host-unprovable": _with(_ingress(_ISSUER, spec='tls: [{hosts: ["*.example.com"], secretName: shop-tls}]'), _READY),
+}
