@@ -35,6 +35,7 @@ from webhook.authority import (
     leaf_is_due,
     make_authority,
     make_leaf,
+    pem,
     read_authority,
 )
 from webhook.configuration import (
@@ -98,14 +99,18 @@ class Keeper:
         authority = _usable(secret)
         if not authority_is_due(authority, now):
             return authority
-        older = secret.data.get("ca.crt", b"") if secret is not None else b""
-        made = make_authority(now, older)
+        made = make_authority(now, self._trusted_until_now(secret))
         try:
             self._store(secret, made)
         except (AlreadyExists, Conflict):
             return None
         log.info("webhook CA made", extra={"renew_at": made.renew_at.isoformat()})
         return made
+
+    def _trusted_until_now(self, secret: Secret | None) -> bytes:
+        """Return what must stay in the bundle: that of the Secret, or if that is lost, the CA of what we serve."""
+        older = secret.data.get("ca.crt", b"") if secret is not None else b""
+        return older or (pem(self._leaf.authority) if self._leaf is not None else b"")
 
     def _secret(self) -> Secret | None:
         try:

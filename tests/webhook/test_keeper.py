@@ -134,6 +134,20 @@ def test_new_ca_is_trusted_before_its_leaf_is_served(client: KubeClient) -> None
     assert serving.listening_context() is not served
 
 
+def test_what_is_served_stays_trusted_when_the_secret_is_deleted(server: FakeAPIServer, client: KubeClient) -> None:
+    """The leaf of the lost CA is served until the API servers know the new one."""
+    keeper = Keeper(client, Serving(), NAMES)
+    keeper.turn(NOW)
+    lost = secret(client).data["tls.crt"]
+    client.delete(Secret, NAMES.secret_namespace, NAMES.secret_name)
+
+    keeper.turn(NOW + LOOK_AGAIN)
+
+    (bundle,) = bundles(client)
+    assert secret(client).data["tls.crt"] != lost
+    assert bundle == secret(client).data["tls.crt"] + lost
+
+
 def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     serving = Serving()
     keeper = Keeper(client, serving, NAMES)
