@@ -55,7 +55,7 @@ def asking(*, hosts: list[str] | None = None, annotations: dict[str, str] | None
     return review("ingresses", "Ingress", ingress(annotations=notes, tls=tls), group=GROUP)
 
 
-SOLVERS = [{"http01": {}, "dns01": {}}] * 30_000
+SOLVERS: list[dict[str, Any]] = [{"http01": {}, "dns01": {}}] * 30_000
 HOSTILE = {
     "many names": review("certificates", "Certificate", certificate(dnsNames=["A.example"] * MANY)),
     "many bad addresses": review("certificates", "Certificate", certificate(ipAddresses=["x"] * MANY)),
