@@ -171,10 +171,12 @@ def _told() -> str:
 
 def _broken(rule: str) -> str:
     """Return what breaks a rule now, and what broke it before: two lists."""
-    found = "\n+ ".join(check.expression for check in CHECKS if check.rule == rule)
-    return (
-        "[object, oldObject].map(o, o == null ? [] :\n"
-        "[o.metadata.?annotations.orValue({})].map(a, [o.?spec.?tls.orValue([])].map(tls,\n"
-        "[variables.numbers.filter(i, i < tls.size())].map(indices,\n"
-        f"{found}\n)[0])[0])[0])"
-    )
+    checks = [check for check in CHECKS if check.rule == rule]
+    found = "\n+ ".join(check.expression for check in checks)
+    if any(check.each == "indices" for check in checks):
+        found = (
+            "[o.?spec.?tls.orValue([])].map(tls, [tls.map(entry, entry.?secretName.orValue(''))].map(secrets,\n"
+            "[variables.numbers.filter(i, i < tls.size())].map(indices,\n"
+            f"{found})[0])[0])[0]"
+        )
+    return f"[object, oldObject].map(o, o == null ? [] : [o.metadata.?annotations.orValue({{}})].map(a,\n{found})[0])"

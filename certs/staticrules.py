@@ -52,8 +52,9 @@ _SIZE: Final = "cert-manager.io/private-key-size"
 class Check:
     """One way to break a rule.
 
-    `broken` is CEL over `v`, each element of the list `each`, and over `a`, the annotations, `tls`, the entries of
-    spec.tls, and `indices`, theirs.  The sample breaks the rule and no other.  `shown` says which parts of the
+    `broken` is CEL over `v`, each element of the list `each`, and over `a`, the annotations; where `each` is
+    `indices`, those of the entries of spec.tls, also over the entries, `tls`, and their Secrets' names, `secrets`.
+    The sample breaks the rule and no other.  `shown` says which parts of the
     judge's sentence are the sample's alone, and what stands there in CEL.
     """
 
@@ -169,14 +170,12 @@ def _lacking(lacks: str, sample: Mapping[str, Any]) -> Check:
 
 def _secret_twice() -> Check:
     """Return the check of a Secret that an earlier entry names, too; entries without are filled in later."""
-    names = "tls.map(e, e.?secretName.orValue(''))"
-    first = f"{names}.indexOf(tls[v].secretName)"
-    broken = f"tls[v].?secretName.orValue('') != '' && {first} < v"
+    broken = "secrets[v] != '' && secrets.indexOf(secrets[v]) < v"
     entries = tuple({"hosts": [f"{name}.example.com"], "secretName": "twice"} for name in "ab")
     shown = {
-        '"twice"': "strings.quote(tls[v].secretName)",
+        '"twice"': "strings.quote(secrets[v])",
         "[1]": '"[" + string(v) + "]"',
-        "[0]": f'"[" + string({first}) + "]"',
+        "[0]": '"[" + string(secrets.indexOf(secrets[v])) + "]"',
     }
     return Check("tls-secret-twice", "indices", broken, {ISSUER: "le"}, entries, shown)
 
@@ -202,6 +201,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _size(KeyAlgorithm.RSA, "1024", f"(int(v) < {RSA_SIZES.start} || int(v) >= {RSA_SIZES.stop})"),
     _size(KeyAlgorithm.ECDSA, "255", f"!(int(v) in {list(ECDSA_SIZES)})"),
     _lacking("tls[v].?hosts.orValue([]).size() == 0", {"secretName": "a"}),
-    _lacking("tls[v].?secretName.orValue('') == ''", {"hosts": ["a.example.com"]}),
+    _lacking("secrets[v] == ''", {"hosts": ["a.example.com"]}),
     _secret_twice(),
 )
