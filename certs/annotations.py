@@ -30,6 +30,7 @@ ISSUER_KIND: Final = "cert-manager.io/issuer-kind"
 ISSUER_GROUP: Final = "cert-manager.io/issuer-group"
 TLS_ACME: Final = "kubernetes.io/tls-acme"
 TLS_MODE: Final = "certshim.io/tls"
+FILLED: Final = "certshim.io/filled"  # written at admission: `certs.mark`
 EDIT_IN_PLACE: Final = "acme.cert-manager.io/http01-edit-in-place"
 HTTP01_CLASS: Final = "acme.cert-manager.io/http01-ingress-class"
 HTTP01_CLASS_NAME: Final = "acme.cert-manager.io/http01-ingress-ingressclassname"
@@ -272,12 +273,55 @@ CHOOSING: Final = (
 
 KNOWN: Final[Mapping[str, Annotation]] = {annotation.key: annotation for annotation in (*CHOOSING, *TRANSLATED)}
 
-# Keys of before v0.11, not recognised since; what each is called today.
+# Keys of before v0.11, which cert-manager has not recognised since; what each is called today.
 LEGACY: Final[Mapping[str, str]] = {
     "certmanager.k8s.io/issuer": ISSUER,
     "certmanager.k8s.io/cluster-issuer": CLUSTER_ISSUER,
     "certmanager.k8s.io/acme-http01-edit-in-place": EDIT_IN_PLACE,
     "certmanager.k8s.io/acme-http01-ingress-class": HTTP01_CLASS,
+}
+
+# What decides the same thing: where one of today's keys stands, the old ones of its row say nothing.  Of two old ones
+# the first counts, as it did in v0.9.
+_CHOICES: Final = (
+    ((ISSUER, CLUSTER_ISSUER), ("certmanager.k8s.io/cluster-issuer", "certmanager.k8s.io/issuer")),
+    ((EDIT_IN_PLACE,), ("certmanager.k8s.io/acme-http01-edit-in-place",)),
+    ((HTTP01_CLASS, HTTP01_CLASS_NAME), ("certmanager.k8s.io/acme-http01-ingress-class",)),
+)
+LEGACY_ISSUERS: Final = _CHOICES[0][1]
+
+
+def translations(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return what old keys say, under today's keys; nothing that today's keys decide themselves."""
+    if annotations.keys().isdisjoint(LEGACY):
+        return {}
+    found = {}
+    for new_keys, old_keys in _CHOICES:
+        old = next((key for key in old_keys if key in annotations), None)
+        if old is not None and annotations.keys().isdisjoint(new_keys):
+            found[LEGACY[old]] = annotations[old]
+    return found
+
+
+def understood(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the annotations with old keys under today's names, too: what is read is the same whoever translates."""
+    found = translations(annotations)
+    return {**annotations, **found} if found else annotations
+
+
+def rivals(key: str) -> frozenset[str]:
+    """Return the other keys, old and new, that decide the same thing as that one of today's; without its own old one.
+
+    >>> sorted(rivals("cert-manager.io/issuer"))
+    ['cert-manager.io/cluster-issuer', 'certmanager.k8s.io/cluster-issuer']
+    """
+    return _RIVALS[key]
+
+
+_RIVALS: Final[Mapping[str, frozenset[str]]] = {
+    key: frozenset(other for other in (*new_keys, *old_keys) if other != key and LEGACY.get(other) != key)
+    for new_keys, old_keys in _CHOICES
+    for key in new_keys
 }
 
 # Keys that the API knows on other kinds, or writes itself: of no effect on an Ingress, and no mistake worth a refusal.
@@ -288,6 +332,7 @@ ELSEWHERE: Final = frozenset(
         OVERRIDE_CLASS_NAME,
         TEMPORARY_CERTIFICATE,
         ALLOW_DIRECT_INJECTION,
+        FILLED,
         "acme.cert-manager.io/http01-parentrefkind",
         "acme.cert-manager.io/http01-parentrefname",
         "acme.cert-manager.io/http01-parentrefnamespace",

@@ -15,6 +15,9 @@ import idna
 
 MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
+MAX_WRITTEN: Final = 4 * MAX_NAME  # characters that may become a name; mapping takes time for each
+# What the API server takes in `spec.tls[].hosts` and `spec.rules[].host`: a DNS-1123 subdomain, or a wildcard of one.
+_STORED = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -50,8 +53,32 @@ def canonical_host(host: str) -> str:
     """
     star, name = ("*.", host[2:]) if is_wildcard(host) else ("", host)
     if not name.isascii():
+        if len(name) > MAX_WRITTEN:
+            raise ValueError(f"has more than {MAX_WRITTEN} characters")
         name = idna.encode(name, uts46=True).decode()
     return star + name.lower().removesuffix(".")
+
+
+def stored_host(host: str) -> str:
+    """Return the host in the only form that an Ingress takes: lower case, A-labels, no final dot.
+
+    The same object comes back when it is that already, or when it has no such form: then it is shown as it was written.
+    """
+    if host.isascii() and host[-1:] != "." and host == host.lower():
+        return host
+    try:
+        stored = canonical_host(host)
+    except ValueError:
+        return host
+    return stored if _STORED.fullmatch(stored) and len(stored) <= MAX_NAME else host
+
+
+def without_covered(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names without those for which a wildcard among them stands, too; a CA refuses such a name."""
+    wildcards = {name[2:].lower() for name in names if is_wildcard(name)}
+    if not wildcards:
+        return names
+    return tuple(name for name in names if is_wildcard(name) or name.lower().partition(".")[2] not in wildcards)
 
 
 def host_problem(host: str) -> str:

@@ -27,11 +27,11 @@ from certs.api.ingress import Ingress
 from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import KubeObject, Resource
 from certs.api.order import Order
-from certs.completion import completing
+from certs.completion import mutated, operations
 from certs.facts import Facts, NothingKnown
 from certs.known import ADMISSION
 from certs.lenient import lenient
-from certs.patch import Operation
+from certs.manifests import Manifests
 from certs.plan import plan_of_certificate, plan_of_ingress
 from certs.policy import Local, local_policies
 from certs.problems import Path, Problem, Problems, ProblemType
@@ -44,7 +44,17 @@ from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
 from certs.rules.order import judge_order
 from certs.rules.rule import NO_POLICY, Policy
-from certs.verdict import ALLOWED, Verdict, bad_request, denied, told_by_the_api, told_in_full, warning_lines, with_more
+from certs.verdict import (
+    ALLOWED,
+    Verdict,
+    bad_request,
+    bounded,
+    denied,
+    told_by_the_api,
+    told_in_full,
+    warning_lines,
+    with_more,
+)
 from certs.wanted import Settings
 
 NO_CONTENT: Final = "there is no content to decode"
@@ -84,28 +94,42 @@ class Judge:
         if mutation is None:
             return ALLOWED
         try:
-            operations = mutation(request)
+            return mutation(request)
         except Undecodable as error:
             return bad_request(str(error))
         except TypeError as error:
             return denied(str(error))
-        return Verdict(operations=operations) if operations else ALLOWED
 
     def policy_of(self, namespace: str) -> Local:
         """Return the policy for objects of a namespace; of an empty one for objects that have none."""
         text = self.facts.admission_of(namespace) if namespace else ""
         return self._local(text) if text else self._unchanged
 
-    def _mutation(self, request: AdmissionRequest) -> Callable[[AdmissionRequest], tuple[Operation, ...]] | None:
+    def _mutation(self, request: AdmissionRequest) -> Callable[[AdmissionRequest], Verdict] | None:
         match request.resource.group, request.resource.resource, request.sub_resource, request.operation:
             case "networking.k8s.io", "ingresses", "", "CREATE" | "UPDATE":
                 return self._complete
             case "cert-manager.io", "certificaterequests", "", "CREATE":
-                return lambda request: identity_operations(bytes(request.object), request.user_info)
+                return _identified
         return None
 
-    def _complete(self, request: AdmissionRequest) -> tuple[Operation, ...]:
-        return completing(decode(_INGRESS, request.object), self.settings)
+    def _complete(self, request: AdmissionRequest) -> Verdict:
+        """Fill in an Ingress; what cannot be read is not ours to refuse here, validation says why."""
+        try:
+            ingress = decode(_INGRESS, request.object)
+        except Undecodable:
+            return ALLOWED
+        mutation = mutated(ingress, self.settings, Manifests(request.object, request.old_object))
+        if mutation is None:
+            return ALLOWED
+        warnings = bounded((warning,) for warning in mutation.warnings)
+        return Verdict(operations=operations(ingress, mutation), warnings=warnings)
+
+
+def _identified(request: AdmissionRequest) -> Verdict:
+    """Write down who asks for a certificate."""
+    found = identity_operations(bytes(request.object), request.user_info)
+    return Verdict(operations=found) if found else ALLOWED
 
 
 @dataclass(frozen=True, slots=True)

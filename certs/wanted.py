@@ -6,15 +6,16 @@ an annotation triggers, annotations choose the issuer and fill the spec, each en
 becomes one Certificate of the Secret's name.  A bad entry is skipped alone; bad annotations and a
 Secret that two entries claim refuse the whole Ingress.
 
-Differences: names in annotations lose surrounding spaces, host names are checked, entries are
-taken in their order, and two annotations that do not fit together are refused here and not by the
-admission of the Certificate.  It does not fill what the developer left out (`certs.completion`),
-and does not ask whether the issuer exists.
+Differences: names in annotations lose surrounding spaces, host names are checked, names are written as
+a CA wants them, old annotations are understood (`certs.annotations.understood`), entries are taken in
+their order, and two annotations that do not fit together are refused here and not by the admission of
+the Certificate.  It does not fill in what the developer left out (`certs.completion`), and does not ask
+whether the issuer exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,7 +34,8 @@ from certs.api.certificate import (
 from certs.api.ingress import Ingress, IngressTLS
 from certs.api.meta import IssuerReference, ObjectMeta, owner_reference
 from certs.durations import parse_duration
-from certs.hosts import host_problem, is_ip_address
+from certs.hosts import host_problem, is_ip_address, without_covered
+from certs.names import subdomain_problems
 from certs.problems import Path, Problem, Problems, ProblemType
 
 # kubectl's mark of an ApplySet member: a copied one would have the Certificate pruned.
@@ -43,6 +45,9 @@ TLS: Final = Path("spec") / "tls"
 RSA_SIZES: Final = range(2048, 8193)
 ECDSA_SIZES: Final = (256, 384, 521)
 DEFAULT_HOURS: Final = 2160
+SECRET_REMEDY: Final = "write small letters, digits, hyphens and dots, at most 253, for example shop-tls"  # noqa: S105
+OWN_GROUPS: Final = ("", "cert-manager.io")
+OWN_KINDS: Final = ("", "Issuer", "ClusterIssuer")
 _TRANSLATED_KEYS: Final = frozenset(annotation.key for annotation in known.TRANSLATED)
 
 
@@ -77,7 +82,9 @@ def is_annotated(annotations: Mapping[str, str], settings: Settings) -> bool:
     """Is there an annotation that triggers?  That an issuer's name is empty does not matter here."""
     if ISSUER in annotations or CLUSTER_ISSUER in annotations:
         return True
-    return any(known.is_true(annotations.get(key, "")) for key in settings.auto_certificate_annotations)
+    if any(known.is_true(annotations.get(key, "")) for key in settings.auto_certificate_annotations):
+        return True
+    return not annotations.keys().isdisjoint(known.LEGACY_ISSUERS)
 
 
 def issuer_of(ingress: Ingress, settings: Settings) -> IssuerReference | Problems:
@@ -85,7 +92,7 @@ def issuer_of(ingress: Ingress, settings: Settings) -> IssuerReference | Problem
 
     The details of the problems are cert-manager's sentences; its event joins them with a comma.
     """
-    annotations = ingress.metadata.annotations
+    annotations = known.understood(ingress.metadata.annotations)
     name, kind, group = settings.default_issuer_name, settings.default_issuer_kind, settings.default_issuer_group
     if ISSUER in annotations:
         name, kind = annotations[ISSUER], "Issuer"
@@ -100,6 +107,8 @@ def issuer_of(ingress: Ingress, settings: Settings) -> IssuerReference | Problem
         problems.extend(
             _contradiction(key, CLUSTER_ISSUER) for key in (ISSUER, ISSUER_GROUP, ISSUER_KIND) if key in annotations
         )
+    elif ISSUER_KIND in annotations and group in OWN_GROUPS and kind not in OWN_KINDS:
+        problems.add(_foreign_kind(kind, annotations))
     return problems or IssuerReference(name=name, kind=kind, group=group)
 
 
@@ -111,6 +120,14 @@ def _no_issuer(annotations: Mapping[str, str]) -> Problem:
         "failed to determine issuer name to be used for ingress resource",
         remedy=f"write the issuer's name into {key}",
     )
+
+
+def _foreign_kind(kind: str, annotations: Mapping[str, str]) -> Problem:
+    """Return that the kind is none of cert-manager's, which an admission of the Certificate would refuse."""
+    remedy = "write Issuer or ClusterIssuer"
+    if ISSUER_GROUP not in annotations:
+        remedy = f"for an external issuer write {ISSUER_GROUP}, too, or else Issuer or ClusterIssuer"
+    return Problem(ANNOTATIONS @ ISSUER_KIND, ProblemType.INVALID, "is no kind of cert-manager.io", kind, remedy)
 
 
 def _contradiction(key: str, other: str) -> Problem:
@@ -132,6 +149,7 @@ def certificates(ingress: Ingress, settings: Settings) -> Wanted | Problems:
     problems = Problems(issuer if isinstance(issuer, Problems) else ())
     values = translate(ingress.metadata.annotations, problems)
     problems.extend(shared_secrets(ingress.spec.tls))
+    problems.extend(bad_secrets(ingress.spec.tls))
     for i, entry in enumerate(ingress.spec.tls):
         problems.extend(bad_hosts(i, entry.hosts))
     if isinstance(issuer, Problems) or problems:
@@ -222,6 +240,15 @@ def shared_secrets(entries: tuple[IngressTLS, ...]) -> list[Problem]:
     return found
 
 
+def bad_secrets(entries: tuple[IngressTLS, ...]) -> list[Problem]:
+    """Return a problem for each entry whose Secret has a name that no Secret can have."""
+    return [
+        Problem(TLS @ i / "secretName", ProblemType.INVALID, "is no name of a Secret", entry.secret_name, SECRET_REMEDY)
+        for i, entry in enumerate(entries)
+        if entry.secret_name and subdomain_problems(entry.secret_name)
+    ]
+
+
 def incomplete_entries(entries: tuple[IngressTLS, ...]) -> list[Problem]:
     """Return what entries lack: hosts, Secret, or both."""
     found = []
@@ -261,7 +288,7 @@ def _metadata(ingress: Ingress, settings: Settings) -> ObjectMeta:
 
 def solver_overrides(ingress: Ingress) -> dict[str, str]:
     """Return the Certificate's annotations that bend its ACME solver to this Ingress."""
-    annotations = ingress.metadata.annotations
+    annotations = known.understood(ingress.metadata.annotations)
     overrides = {}
     if annotations.get(known.EDIT_IN_PLACE) == "true":
         overrides[known.OVERRIDE_NAME] = ingress.metadata.name
@@ -271,6 +298,17 @@ def solver_overrides(ingress: Ingress) -> dict[str, str]:
     if annotations.get(known.HTTP01_CLASS_NAME):
         overrides[known.OVERRIDE_CLASS_NAME] = annotations[known.HTTP01_CLASS_NAME]
     return overrides
+
+
+def certificate_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names as a CA wants them: lower case, each once, none that a wildcard among them stands for.
+
+    A CA refuses an order with a name twice or under a wildcard of the same order (Let's Encrypt: "redundant").
+
+    >>> certificate_names(["WWW.example.com", "*.example.com", "example.com", "example.com"])
+    ('*.example.com', 'example.com')
+    """
+    return without_covered(tuple(dict.fromkeys(name.lower() for name in names)))
 
 
 def _certificate(
@@ -285,7 +323,7 @@ def _certificate(
     fields.setdefault("usages", DEFAULT_USAGES)
     addresses = tuple(host for host in entry.hosts if is_ip_address(host))
     names = tuple(host for host in entry.hosts if host not in addresses)
-    fields["dns_names"] = tuple(dict.fromkeys(names + fields.get("dns_names", ())))
+    fields["dns_names"] = certificate_names(names + fields.get("dns_names", ()))
     fields["ip_addresses"] = tuple(dict.fromkeys(addresses + fields.get("ip_addresses", ())))
     return Certificate(
         metadata=msgspec.structs.replace(metadata, name=entry.secret_name),

@@ -2,6 +2,8 @@
 
 What is asked for is `certs.wanted`'s business, at admission and here alike.  A Certificate of that name that
 belongs to nobody or to somebody else is left alone, and that is said on the Ingress, where its author looks.
+Where admission was not asked, `spec.tls` is filled in here, the same way, unless somebody's manifest writes it: then
+what is missing is said, and hosts that are missing are taken from the rules without being written down.
 Removing the trigger annotation leaves the Certificates in place (the API's rule); removing a TLS
 entry deletes the Certificate of its Secret.
 """
@@ -11,20 +13,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Final
 
 import msgspec
 
+from certs.annotations import FILLED
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressTLS
-from certs.api.meta import controller_of
-from certs.completion import complete
+from certs.api.meta import controller_of, is_true
+from certs.completion import Completion, complete
 from certs.decide.effects import Tell
+from certs.manifests import last_applied
 from certs.outcomes import DONE, Outcome, Permanent
 from certs.problems import Problems
-from certs.wanted import Settings, certificates, is_wanted
+from certs.wanted import Settings, certificate_names, certificates, is_wanted
+
+READY: Final = "Ready"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slotted: what is made on demand is kept in __dict__
 class ObservedIngress:
     """An Ingress, the Certificates that it controls, and those that have the names it asks for."""
 
@@ -32,13 +40,40 @@ class ObservedIngress:
     owned: tuple[Certificate, ...] = ()
     named: tuple[Certificate, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    is_taken: bool = False  # somebody else writes spec.tls, and would undo what we fill in
+
+    @cached_property
+    def completion(self) -> Completion:
+        """The Ingress as admission would have it."""
+        return complete(self.ingress, self.settings)
+
+    @property
+    def is_fillable(self) -> bool:
+        """Is anything missing in `spec.tls` that we may write?"""
+        return self.completion.ingress.spec.tls is not self.ingress.spec.tls and not self._is_written
+
+    @property
+    def _is_written(self) -> bool:
+        manifest = last_applied(self.ingress.metadata.annotations)
+        return self.is_taken or (manifest is not None and manifest.has_tls)
+
+    @cached_property
+    def served(self) -> Ingress:
+        """The Ingress that Certificates are made for: hosts filled in, but no Secrets that it does not name itself."""
+        ingress, completed = self.ingress, self.completion.ingress
+        if completed.spec.tls is ingress.spec.tls or not ingress.spec.tls:
+            return ingress
+        pairs = zip(ingress.spec.tls, completed.spec.tls, strict=True)
+        tls = tuple(msgspec.structs.replace(new, secret_name=old.secret_name) for old, new in pairs)
+        return msgspec.structs.replace(ingress, spec=msgspec.structs.replace(ingress.spec, tls=tls))
 
 
 @dataclass(frozen=True, slots=True)
 class FillTLS:
-    """Write `spec.tls` as completed; admission does it first where the webhook runs."""
+    """Write `spec.tls` as completed, with the mark of what is ours; admission does it first where the webhook runs."""
 
     entries: tuple[IngressTLS, ...]
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +99,10 @@ def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
     ingress, settings = observed.ingress, observed.settings
     if not is_wanted(ingress, settings):
         return DONE
-    completed = complete(ingress, settings)
-    if completed.operations:
-        return FillTLS(completed.ingress.spec.tls)
-    wanted = certificates(ingress, settings)
+    if observed.is_fillable:
+        completed = observed.completion.ingress
+        return FillTLS(completed.spec.tls, completed.metadata.annotations.get(FILLED, ""))
+    wanted = certificates(observed.served, settings)
     if isinstance(wanted, Problems):
         raise Permanent(f"cannot ask for certificates: {wanted}", reason="BadConfig")
     existing = {certificate.metadata.name: certificate for certificate in observed.named}
@@ -88,10 +123,17 @@ def is_controlled_by(certificate: Certificate, ingress: Ingress) -> bool:
 
 
 def differs(old: Certificate, wanted: Certificate) -> bool:
-    """Is there anything to change?  Annotations of others are none of our business."""
+    """Is there anything to change?  Annotations of others are none of our business.
+
+    Names that differ in case only, stand there twice or under a wildcard are no difference in a Certificate that is
+    issued: cert-manager leaves them in, and to take them out would have each of those issued anew.
+    """
     annotations = wanted.metadata.annotations
+    spec = old.spec
+    if spec.dns_names != wanted.spec.dns_names and is_true(old.status.conditions, READY):
+        spec = msgspec.structs.replace(spec, dns_names=certificate_names(spec.dns_names))
     return (
-        old.spec != wanted.spec
+        spec != wanted.spec
         or old.metadata.labels != wanted.metadata.labels
         or any(old.metadata.annotations.get(key) != value for key, value in annotations.items())
     )
@@ -131,7 +173,7 @@ def remarks(observed: ObservedIngress) -> tuple[Tell, ...]:
     """Return what the author of the Ingress should know though nothing is to be done about it here."""
     if not is_wanted(observed.ingress, observed.settings):
         return ()
-    wanted = certificates(observed.ingress, observed.settings)
+    wanted = certificates(observed.served, observed.settings)
     if isinstance(wanted, Problems):
         return ()
     skipped = tuple(Tell("BadConfig", f"Skipped a TLS block: {problem}", "Warning") for problem in wanted.skipped)

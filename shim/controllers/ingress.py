@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
+from certs.annotations import FILLED
 from certs.api.certificate import Certificate
-from certs.api.ingress import Ingress
+from certs.api.ingress import Ingress, IngressSpec, IngressTLS
+from certs.api.meta import ObjectMeta
 from certs.decide import ingress as decision
 from certs.decide.effects import Tell
 from certs.decide.ingress import ApplyCertificate, DeleteCertificate, FillTLS, ObservedIngress, Step
+from certs.manifests import FIELD_MANAGER
 from certs.outcomes import Done, Failure, Outcome
 from shim.controllers.memory import Memory
 from shim.controllers.world import World
+from shim.kube.errors import Conflict
 from shim.stores import OWNER
 
 COMPONENT: Final = "cert-manager-ingress-shim"
@@ -28,6 +30,7 @@ class IngressController:
     def __init__(self, world: World) -> None:
         self._world = world
         self._said: Memory[tuple[Tell, ...]] = Memory()
+        self._taken: Memory[tuple[IngressTLS, ...]] = Memory()
 
     def observe(self, namespace: str, name: str) -> ObservedIngress | None:
         """Gather the Ingress, its Certificates, and those with the names of its Secrets."""
@@ -42,6 +45,7 @@ class IngressController:
             owned=tuple(stores.certificates.by_index(OWNER, ingress.metadata.uid)),
             named=tuple(certificate for certificate in named if certificate is not None),
             settings=self._world.settings.ingress,
+            is_taken=self._taken.get(ingress.metadata.uid) == ingress.spec.tls,
         )
 
     def decide(self, observed: ObservedIngress, now: datetime) -> Step | Outcome:
@@ -56,9 +60,7 @@ class IngressController:
         ingress, client = observed.ingress, self._world.client
         match step:
             case FillTLS():
-                tls = msgspec.to_builtins(step.entries)
-                patch = {"metadata": {"resourceVersion": ingress.metadata.resource_version}, "spec": {"tls": tls}}
-                client.patch(Ingress, ingress.metadata.namespace, ingress.metadata.name, patch)
+                self._fill(ingress, step)
             case ApplyCertificate():
                 self._apply(observed, step.certificate)
             case DeleteCertificate():
@@ -69,6 +71,27 @@ class IngressController:
     def report(self, observed: ObservedIngress, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell the author of the Ingress."""
         self._world.tell(observed.ingress, (Tell(failure.reason or "Error", str(failure), "Warning"),), COMPONENT)
+
+    def _fill(self, ingress: Ingress, step: FillTLS) -> None:
+        """Apply `spec.tls` under a name of our own, unless somebody else has it: then theirs it stays.
+
+        What admission fills in has no owner, so only this way of doing it can meet a conflict.  With the uid it cannot
+        bring back an Ingress that is gone.
+        """
+        metadata = ingress.metadata
+        filled = Ingress(
+            metadata=ObjectMeta(
+                name=metadata.name,
+                namespace=metadata.namespace,
+                uid=metadata.uid,
+                annotations={FILLED: step.mark} if step.mark else {},
+            ),
+            spec=IngressSpec(tls=step.entries),
+        )
+        try:
+            self._world.client.apply(filled, field_manager=FIELD_MANAGER, force=False)
+        except Conflict:
+            self._taken.put(metadata.uid, ingress.spec.tls)
 
     def _apply(self, observed: ObservedIngress, wanted: Certificate) -> None:
         client, name = self._world.client, wanted.metadata.name

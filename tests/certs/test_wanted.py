@@ -61,7 +61,8 @@ def refused(given: Ingress, settings: Settings = DEFAULTS) -> str:
         pytest.param({"kubernetes.io/tls-acme": "true"}, True, id="tls-acme"),
         pytest.param({"kubernetes.io/tls-acme": "T"}, True, id="tls-acme, another word of Go for true"),
         pytest.param({"kubernetes.io/tls-acme": "yes"}, False, id="tls-acme, no word of Go for true"),
-        pytest.param({"certmanager.k8s.io/issuer": "x"}, False, id="legacy key"),
+        pytest.param({"certmanager.k8s.io/issuer": "x"}, True, id="old key"),
+        pytest.param({"certmanager.k8s.io/acme-http01-edit-in-place": "true"}, False, id="old key of no issuer"),
         pytest.param({"cert-manager.io/issuer-kind": "X"}, False, id="kind alone"),
     ],
 )

@@ -19,6 +19,7 @@ from certs.decide.ingress import (
     remarks,
     replacement,
 )
+from certs.mark import fingerprint
 from certs.outcomes import DONE, Permanent
 from certs.wanted import Settings
 from tests.certs.decide.objects import HOST, NOW
@@ -179,9 +180,11 @@ def test_a_certificate_of_somebody_else_is_left_alone(existing: Certificate) -> 
 
 def test_missing_tls_is_filled_in_first() -> None:
     """Who only annotated gets an entry for the hosts of the rules."""
-    step = decide(ObservedIngress(ingress(hosts=(HOST, "www.example.org"))), NOW)
+    hosts = (HOST, "www.example.org")
 
-    assert step == FillTLS((IngressTLS(hosts=(HOST, "www.example.org"), secret_name="shop-tls"),))
+    step = decide(ObservedIngress(ingress(hosts=hosts)), NOW)
+
+    assert step == FillTLS((IngressTLS(hosts, "shop-tls"),), mark=f"shop-tls={fingerprint(hosts)}")
 
 
 def test_who_wants_no_filling_gets_none() -> None:
