@@ -51,6 +51,16 @@ def blocks(pem: bytes, what: str, limit: int) -> tuple[Block, ...]:
     return found
 
 
+def first_block(pem: bytes) -> Block | None:
+    """Return the first block that is base64, whatever its label, or None."""
+    for match in _BLOCK.finditer(pem):
+        try:
+            return Block(match[1].decode(), _decode(match[2], "PEM block"))
+        except InvalidPEM:
+            continue
+    return None
+
+
 def require_size(data: bytes, what: str, limit: int) -> None:
     """Refuse what is longer than the limit."""
     if len(data) > limit:

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from certs.api.certificate import DEFAULT_USAGES, KeyUsage
 
 # The words and the attribute of `x509.KeyUsage`, in the order of the bits.
-_BITS: Final = {
+BITS: Final = {
     KeyUsage.DIGITAL_SIGNATURE: "digital_signature",
     KeyUsage.CONTENT_COMMITMENT: "content_commitment",
     KeyUsage.KEY_ENCIPHERMENT: "key_encipherment",
@@ -28,7 +28,7 @@ _BITS: Final = {
 }
 _NEEDS_AGREEMENT: Final = (KeyUsage.ENCIPHER_ONLY, KeyUsage.DECIPHER_ONLY)
 
-_PURPOSES: Final = {
+PURPOSES: Final = {
     KeyUsage.ANY: ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
     KeyUsage.SERVER_AUTH: ExtendedKeyUsageOID.SERVER_AUTH,
     KeyUsage.CLIENT_AUTH: ExtendedKeyUsageOID.CLIENT_AUTH,
@@ -42,9 +42,9 @@ _PURPOSES: Final = {
     KeyUsage.MICROSOFT_SGC: x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"),
     KeyUsage.NETSCAPE_SGC: x509.ObjectIdentifier("2.16.840.1.113730.4.1"),
 }
-_PURPOSE_WORDS: Final = {oid: word for word, oid in _PURPOSES.items()}
+_PURPOSE_WORDS: Final = {oid: word for word, oid in PURPOSES.items()}
 
-_SYNONYMS: Final = {KeyUsage.SIGNING: KeyUsage.DIGITAL_SIGNATURE, KeyUsage.SMIME: KeyUsage.EMAIL_PROTECTION}
+SYNONYMS: Final = {KeyUsage.SIGNING: KeyUsage.DIGITAL_SIGNATURE, KeyUsage.SMIME: KeyUsage.EMAIL_PROTECTION}
 
 
 def expected_usages(usages: Iterable[KeyUsage], *, is_ca: bool) -> tuple[KeyUsage, ...]:
@@ -54,7 +54,7 @@ def expected_usages(usages: Iterable[KeyUsage], *, is_ca: bool) -> tuple[KeyUsag
     ['digital signature', 'key encipherment', 'cert sign']
     """
     wanted = (*(tuple(usages) or DEFAULT_USAGES), *((KeyUsage.CERT_SIGN,) if is_ca else ()))
-    return tuple(dict.fromkeys(_SYNONYMS.get(usage, usage) for usage in wanted))
+    return tuple(dict.fromkeys(SYNONYMS.get(usage, usage) for usage in wanted))
 
 
 def key_usage(usages: Iterable[KeyUsage]) -> x509.KeyUsage | None:
@@ -63,18 +63,18 @@ def key_usage(usages: Iterable[KeyUsage]) -> x509.KeyUsage | None:
     Raises ValueError for `encipher only` and `decipher only` without `key agreement`:
     their meaning is undefined then.
     """
-    wanted = {_SYNONYMS.get(usage, usage) for usage in usages}
-    if not wanted & _BITS.keys():
+    wanted = {SYNONYMS.get(usage, usage) for usage in usages}
+    if not wanted & BITS.keys():
         return None
     if KeyUsage.KEY_AGREEMENT not in wanted and wanted.intersection(_NEEDS_AGREEMENT):
         raise ValueError("encipher only and decipher only mean nothing without key agreement")
-    return x509.KeyUsage(**{attribute: word in wanted for word, attribute in _BITS.items()})
+    return x509.KeyUsage(**{attribute: word in wanted for word, attribute in BITS.items()})
 
 
 def extended_key_usage(usages: Iterable[KeyUsage]) -> x509.ExtendedKeyUsage | None:
     """Return the extended key usage extension in the order of the words, None when there is none."""
-    wanted = dict.fromkeys(_SYNONYMS.get(usage, usage) for usage in usages)
-    purposes = [_PURPOSES[usage] for usage in wanted if usage in _PURPOSES]
+    wanted = dict.fromkeys(SYNONYMS.get(usage, usage) for usage in usages)
+    purposes = [PURPOSES[usage] for usage in wanted if usage in PURPOSES]
     return x509.ExtendedKeyUsage(purposes) if purposes else None
 
 
@@ -84,7 +84,7 @@ def read_usages(extensions: x509.Extensions) -> tuple[KeyUsage, ...]:
     for extension in extensions:
         match extension.value:
             case x509.KeyUsage() as bits:
-                found[:0] = [word for word, attribute in _BITS.items() if _is_set(bits, word, attribute)]
+                found[:0] = [word for word, attribute in BITS.items() if _is_set(bits, word, attribute)]
             case x509.ExtendedKeyUsage() as purposes:
                 found += [_PURPOSE_WORDS[oid] for oid in purposes if oid in _PURPOSE_WORDS]
             case _:

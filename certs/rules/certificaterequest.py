@@ -3,7 +3,8 @@
 Identity (cert-manager, `internal/webhook/admission/certificaterequest/identity`): on create the
 requester's name, uid, groups and extra are put into the spec, and compared again in the validating
 step, since another webhook may have written in between.
-Not yet: what the CSR holds, and the permission to approve (issue #4).
+What the CSR holds is looked at on creation alone (`certs.rules.signingrequest`); who may approve is
+`certs.rules.approval`'s.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from certs.patch import Operation, add, remove
 from certs.problems import Path, Problems
 from certs.rules.certificate import issuer_ref_problems
 from certs.rules.findings import Findings, Undecodable
+from certs.rules.signingrequest import csr_problem
 
 SPEC: Final = Path("spec")
 CONDITIONS: Final = Path("status") / "conditions"
 KEY_USAGES: Final = frozenset(KeyUsage)
 APPROVAL: Final = ("Approved", "Denied")
+MAX_SHOWN: Final = 100  # characters of a signing request in a sentence about it
 # As strings, not as domains: venafi.cert-manager.io/… may change.
 FROZEN_PREFIXES: Final = ("cert-manager.io", "acme.cert-manager.io")
 
@@ -90,9 +93,15 @@ def _check_spec(spec: CertificateRequestSpec, problems: Problems) -> None:
     issuer_ref_problems(spec.issuer_ref, problems)
     if not spec.request:
         problems.required(SPEC / "request", "must be specified", remedy="put the PEM of the signing request there")
+        return
     unknown = [usage for usage in spec.usages if usage not in KEY_USAGES]
     if unknown:
         problems.invalid(SPEC / "usages", list(spec.usages), f"unknown key usages: [{' '.join(unknown)}]")
+        return
+    detail = csr_problem(spec.request, spec.usages, is_ca=spec.is_ca)
+    if detail:
+        shown = spec.request[:MAX_SHOWN].decode(errors="replace")
+        problems.invalid(SPEC / "request", shown, detail, remedy="make the signing request anew, from what spec says")
 
 
 def _check_unchanged(request: CertificateRequest, old: CertificateRequest, problems: Problems) -> None:
