@@ -23,6 +23,8 @@ from certs.api.certificate import KeyAlgorithm, KeyEncoding, KeyUsage, RotationP
 from certs.durations import parse_duration
 from certs.emails import is_email_address
 from certs.hosts import host_problem
+from certs.problems import Path, Problems, show
+from certs.rules.syntax import check_annotations, check_labels
 
 ISSUER: Final = "cert-manager.io/issuer"
 CLUSTER_ISSUER: Final = "cert-manager.io/cluster-issuer"
@@ -117,6 +119,8 @@ def parse_email_addresses(text: str) -> tuple[str, ...]:
     for address in addresses:
         if not is_email_address(address):
             raise ValueError(f'"{address}" is no bare e-mail address; write for example admin@example.com')
+        if not address.isascii():  # a certificate has no other letters in an rfc822Name, RFC 5280 §4.2.1.6
+            raise ValueError(f'"{address}" is not in ASCII; write the domain in its A-label form (xn--…)')
     return addresses
 
 
@@ -129,10 +133,29 @@ def parse_record(text: str) -> tuple[str, ...]:
         raise ValueError(
             'must be one line of values separated by commas; write a value with a comma as "Example, Inc."'
         )
-    return tuple(
+    values = tuple(
         quoted.replace('""', '"') if bare is None else bare
         for quoted, bare in ((match["quoted"], match["bare"]) for match in _FIELD.finditer(text))
     )
+    if "" in values:  # a request leaves it out, and then never has the subject that is asked for
+        raise ValueError("has an empty value; remove the comma too many")
+    return values
+
+
+def parse_countries(text: str) -> tuple[str, ...]:
+    """Return the countries of one CSV record, two letters each (X.520 §6.3.1: ISO 3166)."""
+    values = parse_record(text)
+    for value in values:
+        if not re.fullmatch("[A-Za-z]{2}", value):
+            raise ValueError(f'"{value}" is no country; write its two letters, for example DE')
+    return values
+
+
+def parse_serial_number(text: str) -> str:
+    """Return the subject's serial number, a PrintableString (X.520 §6.2.9)."""
+    if not re.fullmatch(r"[A-Za-z0-9 '()+,\-./:=?]*", text):
+        raise ValueError("has other characters than such a number can have; write letters, digits and '()+,-./:=?")
+    return text
 
 
 def parse_certificate_duration(text: str) -> str:
@@ -176,6 +199,9 @@ def _usage(text: str) -> KeyUsage:
         raise ValueError(f'unknown key usage "{text}"; known are {", ".join(KeyUsage)}') from None
 
 
+_WORD_REMEDY: Final = "write letters, digits, hyphens, dots and underscores, at most 63 of them"
+
+
 class _StrictTemplate(msgspec.Struct, forbid_unknown_fields=True):
     annotations: dict[str, str] = {}
     labels: dict[str, str] = {}
@@ -190,6 +216,11 @@ def parse_secret_template(text: str) -> SecretTemplate:
     reserved = [key for key in template.annotations if key.startswith("cert-manager.io/")]
     if reserved:
         raise ValueError(f"cert-manager.io/* annotations are not allowed; remove {', '.join(reserved)}")
+    problems = Problems()
+    check_annotations(Path("annotations"), template.annotations, problems)
+    check_labels(Path("labels"), template.labels, problems)
+    for problem in problems:
+        raise ValueError(f"has {show(problem.value)} among its {problem.path}; {_WORD_REMEDY}")
     return SecretTemplate(annotations=template.annotations, labels=template.labels)
 
 
@@ -198,8 +229,8 @@ def is_true(text: str) -> bool:
     return text in {"1", "t", "T", "true", "TRUE", "True"}
 
 
-def _subject(name: str, field: str, what: str) -> Annotation:
-    return Annotation(f"cert-manager.io/subject-{name}", f"{what} of the subject.", ("subject", field), parse_record)
+def _subject(name: str, field: str, what: str, parse: Callable[[str], tuple[str, ...]] = parse_record) -> Annotation:
+    return Annotation(f"cert-manager.io/subject-{name}", f"{what} of the subject.", ("subject", field), parse)
 
 
 TRANSLATED: Final = (
@@ -209,12 +240,17 @@ TRANSLATED: Final = (
     Annotation("cert-manager.io/email-sans", "E-mail addresses.", ("email_addresses",), parse_email_addresses),
     _subject("organizations", "organizations", "Organizations"),
     _subject("organizationalunits", "organizational_units", "Organizational units"),
-    _subject("countries", "countries", "Countries"),
+    _subject("countries", "countries", "Countries", parse_countries),
     _subject("provinces", "provinces", "States or provinces"),
     _subject("localities", "localities", "Cities"),
     _subject("postalcodes", "postal_codes", "Postal codes"),
     _subject("streetaddresses", "street_addresses", "Street addresses"),
-    Annotation("cert-manager.io/subject-serialnumber", "Serial number of the subject.", ("subject", "serial_number")),
+    Annotation(
+        "cert-manager.io/subject-serialnumber",
+        "Serial number of the subject.",
+        ("subject", "serial_number"),
+        parse_serial_number,
+    ),
     Annotation("cert-manager.io/duration", "Lifetime to ask for.", ("duration",), parse_certificate_duration),
     Annotation(
         "cert-manager.io/renew-before", "How long before expiry to renew.", ("renew_before",), parse_renew_before

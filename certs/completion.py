@@ -30,7 +30,7 @@ from certs.annotations import FILLED, LEGACY, TLS_MODE
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.hosts import stored_host
 from certs.manifests import UNSEEN, Manifests
-from certs.mark import NOTHING, Mark, fingerprint, is_copied, read_mark, written
+from certs.mark import NOTHING, Mark, fingerprint, is_copied, is_ours, read_mark, written
 from certs.names import ingress_secret_name
 from certs.patch import Operation, add, annotated
 from certs.translation import translation
@@ -205,7 +205,7 @@ def _hosted(entries: Entries, rules: tuple[IngressRule, ...], mark: Mark, manife
     Hosts that stay keep their places, so that a rule that only moves changes no Certificate.  With no host left,
     what was there stays.
     """
-    place = next((i for i, entry in enumerate(entries) if _is_ours(entry, mark)), None)
+    place = next((i for i, entry in enumerate(entries) if is_ours(entry.secret_name, entry.hosts, mark)), None)
     if place is None:
         place = next((i for i, entry in enumerate(entries) if not entry.hosts and entry.secret_name), None)
     if place is None:
@@ -219,11 +219,6 @@ def _hosted(entries: Entries, rules: tuple[IngressRule, ...], mark: Mark, manife
     if hosts != entry.hosts:
         entries = (*entries[:place], msgspec.structs.replace(entry, hosts=hosts), *entries[place + 1 :])
     return entries, {entry.secret_name: fingerprint(hosts)}
-
-
-def _is_ours(entry: IngressTLS, mark: Mark) -> bool:
-    """Has it the hosts that we filled in?"""
-    return bool(entry.hosts) and entry.secret_name in mark and mark[entry.secret_name] == fingerprint(entry.hosts)
 
 
 def _named(entries: Entries, ingress_name: str) -> Entries:

@@ -13,11 +13,11 @@ from typing import Final
 
 import idna
 
+from certs.names import is_subdomain
+
 MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
 MAX_WRITTEN: Final = 4 * MAX_NAME  # characters that may become a name; mapping takes time for each
-# What the API server takes in `spec.tls[].hosts` and `spec.rules[].host`: a DNS-1123 subdomain, or a wildcard of one.
-_STORED = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -70,7 +70,8 @@ def stored_host(host: str) -> str:
         stored = canonical_host(host)
     except ValueError:
         return host
-    return stored if _STORED.fullmatch(stored) and len(stored) <= MAX_NAME else host
+    # What the API server takes there (IsDNS1123Subdomain, IsWildcardDNS1123Subdomain).
+    return stored if is_subdomain(stored.removeprefix("*.")) and len(stored) <= MAX_NAME else host
 
 
 def without_covered(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -41,6 +41,11 @@ def read_mark(annotations: Mapping[str, str]) -> Mark:
     return {name: digits for name, equals, digits in pairs if name and equals}
 
 
+def is_ours(name: str, texts: tuple[str, ...], mark: Mark) -> bool:
+    """Is what stands there what we wrote?"""
+    return bool(texts) and name in mark and mark[name] == fingerprint(texts)
+
+
 def written(mark: Mark) -> str:
     """Return the annotation's text, the same for the same mark; empty when nothing is ours."""
     return ",".join(f"{name}={mark[name]}" for name in sorted(mark))

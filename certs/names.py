@@ -39,6 +39,7 @@ _SUFFIX_LENGTH: Final = 5
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
+_SUBDOMAIN_NAME: Final = re.compile(_SUBDOMAIN)
 _LABEL_TEXT: Final = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end"
     f" with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
@@ -118,6 +119,11 @@ def fnv1(content: bytes) -> int:
 def label_problems(text: str) -> list[str]:
     """Say, in Kubernetes' words, why it is no RFC 1123 label; nothing when it is one."""
     return _problems(text, MAX_LABEL, _LABEL, _LABEL_TEXT)
+
+
+def is_subdomain(text: str) -> bool:
+    """Is it an RFC 1123 subdomain, and so the name of a Secret?"""
+    return len(text) <= MAX_SUBDOMAIN and _SUBDOMAIN_NAME.fullmatch(text) is not None
 
 
 def subdomain_problems(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Final
 
 from certs.annotations import LEGACY, rivals, translations
 from certs.manifests import Manifests
-from certs.mark import Mark, fingerprint
+from certs.mark import Mark, fingerprint, is_ours
 
 _OLD: Final[Mapping[str, str]] = {new: old for old, new in LEGACY.items()}
 
@@ -42,7 +42,7 @@ def translation(annotations: Mapping[str, str], mark: Mark, manifests: Manifests
     """Return today's keys for old ones."""
     if annotations.keys().isdisjoint(LEGACY) and mark.keys().isdisjoint(_OLD):
         return NO_TRANSLATION
-    ours = {key: annotations[key] for key in _OLD if _is_ours(key, annotations, mark)}
+    ours = {key: annotations[key] for key in _OLD if key in annotations and is_ours(key, (annotations[key],), mark)}
     wanted = _wanted(annotations, ours)
     if any(wanted.get(key) != value for key, value in ours.items()):
         ours = {key: value for key, value in ours.items() if not manifests.has_annotation(key)}
@@ -60,8 +60,3 @@ def translation(annotations: Mapping[str, str], mark: Mark, manifests: Manifests
 def _wanted(annotations: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
     """Return what old keys say, as if we had never translated any."""
     return translations({key: value for key, value in annotations.items() if key not in ours})
-
-
-def _is_ours(key: str, annotations: Mapping[str, str], mark: Mark) -> bool:
-    """Does it stand there as we wrote it?"""
-    return key in mark and key in annotations and fingerprint((annotations[key],)) == mark[key]

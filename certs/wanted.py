@@ -35,7 +35,7 @@ from certs.api.ingress import Ingress, IngressTLS
 from certs.api.meta import IssuerReference, ObjectMeta, owner_reference
 from certs.durations import parse_duration
 from certs.hosts import host_problem, is_ip_address, without_covered
-from certs.names import subdomain_problems
+from certs.names import is_subdomain
 from certs.problems import Path, Problem, Problems, ProblemType
 
 # kubectl's mark of an ApplySet member: a copied one would have the Certificate pruned.
@@ -245,7 +245,7 @@ def bad_secrets(entries: tuple[IngressTLS, ...]) -> list[Problem]:
     return [
         Problem(TLS @ i / "secretName", ProblemType.INVALID, "is no name of a Secret", entry.secret_name, SECRET_REMEDY)
         for i, entry in enumerate(entries)
-        if entry.secret_name and subdomain_problems(entry.secret_name)
+        if entry.secret_name and not is_subdomain(entry.secret_name)
     ]
 
 

@@ -110,6 +110,12 @@ EXAMPLES: Final[Mapping[str, str]] = {
         _ingress(_ISSUER, spec=f"rules: [{{host: shop.example.com}}, {{host: www.example.com}}]\n  {_TLS}"), _READY
     ),
     "secret-missing": _PLAIN,
+    "tls-secret-invalid": _with(
+        _ingress(_ISSUER, spec="tls: [{hosts: [shop.example.com], secretName: shop_tls}]"), _READY
+    ),
+    "tls-host-redundant": _with(
+        _ingress(_ISSUER, spec="tls: [{hosts: [shop.example.com, shop.example.com], secretName: shop-tls}]"), _READY
+    ),
     "secret-owned": _with(
         _ingress(_ISSUER, spec=_TLS), _READY, _OTHER.format(name="first", namespace="default", host="first.example.com")
     ),

@@ -14,7 +14,7 @@ from typing import Final
 from certs.api.ingress import Ingress
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.ingress import issuer, keys, ownership, solvers, tls
+from certs.rules.ingress import issuer, keys, names, ownership, solvers, tls
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Policy, examine
 from certs.wanted import Settings
@@ -23,6 +23,7 @@ RULES: Final[tuple[IngressRule, ...]] = (
     *keys.RULES,
     *issuer.RULES,
     *tls.RULES,
+    *names.RULES,
     *ownership.RULES,
     *solvers.RULES,
 )
