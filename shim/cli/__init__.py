@@ -25,6 +25,7 @@ class Entry:
 
 COMMANDS: Final[Mapping[str, Entry]] = {
     "check": Entry("shim.cli.check", "Judge manifests as admission would, with no cluster."),
+    "convert": Entry("shim.cli.convert", "Turn manifests of before cert-manager 1.0 into today's."),
     "crds": Entry("shim.cli.crds", "Write the CRDs, or check that they are current."),
     "policies": Entry("shim.cli.policies", "Write the admission policies, or check that they are current."),
     "reference": Entry("shim.cli.reference", "Write the reference pages, or check that they are current."),

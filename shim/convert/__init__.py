@@ -1,1 +1,1 @@
-"""`certshim convert`: manifests of cert-manager 0.9 to 0.16 and of Ingress before Kubernetes 1.19, as they are today."""
+"""`certshim convert`: manifests for cert-manager before 1.0 and for Ingress before 1.19, as they are written today."""
