@@ -30,7 +30,8 @@ _LONG_PATH: Final = "metadata.annotations["
 class Verdict:
     """Whether the request may pass, and everything to say about it.
 
-    `problems` refuse it; `warned` are findings that do not.  Each names the rule that found it.
+    `problems` refuse it; `warned` are findings that do not.  Each names the rule that found it.  `sentences` are
+    warnings that no rule found.  All three are whole, while `warnings` has only as many of them as the API server takes.
     """
 
     allowed: bool = True
@@ -42,6 +43,7 @@ class Verdict:
     audit: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     warned: tuple[Problem, ...] = ()
+    sentences: tuple[str, ...] = ()
 
 
 ALLOWED: Final = Verdict()
@@ -78,8 +80,10 @@ def told_in_full(findings: Findings) -> Verdict:
 
 def with_more(verdict: Verdict, findings: Iterable[tuple[str, ...]], audit: Mapping[str, str]) -> Verdict:
     """Return the verdict with further warnings behind those that it has, as far as there is room, and audit entries."""
-    warnings = bounded([*((warning,) for warning in verdict.warnings), *findings])
-    return replace(verdict, warnings=warnings, audit={**verdict.audit, **audit})
+    more = tuple(findings)
+    warnings = bounded([*((warning,) for warning in verdict.warnings), *more])
+    sentences = (*verdict.sentences, *map(" ".join, more))
+    return replace(verdict, warnings=warnings, sentences=sentences, audit={**verdict.audit, **audit})
 
 
 def _line(problem: Problem) -> str:
@@ -96,13 +100,19 @@ def _refused(findings: Findings, message: str, remedies: Sequence[tuple[str, ...
         audit=_audit(findings),
         problems=tuple(findings.problems),
         warned=tuple(findings.warned),
+        sentences=tuple(findings.warnings),
     )
 
 
 def _passed(findings: Findings) -> Verdict:
     if not findings.warnings and not findings.warned:
         return _unchecked(tuple(findings.skipped)) if findings.skipped else ALLOWED
-    return Verdict(warnings=bounded(_warnings(findings)), audit=_audit(findings), warned=tuple(findings.warned))
+    return Verdict(
+        warnings=bounded(_warnings(findings)),
+        audit=_audit(findings),
+        warned=tuple(findings.warned),
+        sentences=tuple(findings.warnings),
+    )
 
 
 def _warnings(findings: Findings) -> list[tuple[str, ...]]:
