@@ -31,7 +31,7 @@ class Verdict:
     """Whether the request may pass, and everything to say about it.
 
     `problems` refuse it; `warned` are findings that do not.  Each names the rule that found it.  `sentences` are
-    warnings that no rule found.  All three are whole, while `warnings` has only as many of them as the API server takes.
+    warnings that no rule found.  All three are whole; of `warnings` there are no more than the API server takes.
     """
 
     allowed: bool = True
