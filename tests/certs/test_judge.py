@@ -22,6 +22,7 @@ from certs.judge import Judge
 from certs.known import FactsOf
 from certs.lenient import lenient
 from certs.rules.catalogue import CATALOGUE, Sort
+from certs.rules.rule import Action, Policy
 from certs.verdict import Verdict
 from tests.webhook.reviews import certificate, ingress, review
 
@@ -172,6 +173,42 @@ def test_remedies_of_our_own_kinds_are_warnings() -> None:
 
     assert verdict.message == "spec.secretName: Required value: must be specified"
     assert verdict.warnings == ("spec.secretName: name the Secret that shall receive key and certificate",)
+
+
+def test_a_decision_of_the_api_has_a_rule_of_its_kind() -> None:
+    verdict = Judge().validate(request(review("certificates", "Certificate", certificate(secretName=""))))
+
+    assert [problem.rule for problem in verdict.problems] == ["api-certificate"]
+    assert verdict.audit == {"denied-by": "api-certificate"}
+
+
+def test_a_policy_makes_a_refusal_a_warning() -> None:
+    """And the other way round, and silence."""
+    bad = ingress(annotations={"cert-manager.io/issuer": "a", "cert-manager.io/isuer": "c"}, rules=[{}])
+    asked = request(review("ingresses", "Ingress", bad, group="networking.k8s.io"))
+    policy = Policy({"unknown-annotation": Action.WARN, "tls-missing": Action.DENY})
+
+    verdict = Judge(policy=policy).validate(asked)
+
+    assert [problem.rule for problem in verdict.problems] == ["tls-missing"]
+    assert [problem.rule for problem in verdict.warned] == ["unknown-annotation"]
+    silent = Judge(policy=Policy({"unknown-annotation": Action.OFF, "tls-missing": Action.OFF})).validate(asked)
+    assert (silent.allowed, silent.warnings) == (True, ())
+
+
+def test_a_policy_that_is_ignored_stands_in_the_audit_log() -> None:
+    namespace = msgspec.convert(
+        {"metadata": {"name": "team", "annotations": {"certshim.io/admission": "tls-missin=off"}}}, Namespace
+    )
+    asked = request(review("ingresses", "Ingress", ingress(), group="networking.k8s.io"))
+
+    verdict = Judge(facts=FactsOf([namespace], synced=False)).validate(asked)
+
+    assert verdict.allowed
+    assert verdict.audit["policy-ignored"] == "there is no rule tls-missin; did you mean tls-missing?"
+    assert verdict.warnings == (
+        "certshim.io/admission of namespace team: ignored: there is no rule tls-missin; did you mean tls-missing?",
+    )
 
 
 def test_what_could_not_be_checked_is_said() -> None:
