@@ -24,8 +24,8 @@ from certs.known import FactsOf
 from certs.lenient import lenient
 from certs.problems import Path, Problem, ProblemType, Unshown, show
 from certs.rules.catalogue import SCHEMA, api_rule
-from certs.rules.rule import NO_POLICY, Action, Policy
-from certs.verdict import ALLOWED, Verdict, warning_lines
+from certs.rules.rule import NO_POLICY, Policy
+from certs.verdict import ALLOWED, Verdict
 from certs.wanted import Settings
 from shim.check.mistakes import twice
 from shim.check.nodes import MAX_VISITS, Mapping, Plain, TooLarge, line_of, text_at
@@ -70,13 +70,13 @@ def check(files: Iterable[tuple[str, bytes | Unreadable]], options: Options) -> 
     mutating = Judge(options.settings)
     items = [item for name, content in files for item in _candidates(name, content, options, mutating)]
     objects = [item.obj for item in items if isinstance(item, Candidate) and item.obj is not None]
-    judge = Judge(options.settings, FactsOf(objects, options.settings), _policy(options))
-    return [item if isinstance(item, Result) else _result(item, judge) for item in items]
+    judge, silent = Judge(options.settings, FactsOf(objects, options.settings), options.policy), _silent(options)
+    return [item if isinstance(item, Result) else _result(item, judge, silent) for item in items]
 
 
-def _policy(options: Options) -> Policy:
-    silent = NEVER_IN_FILES if options.complete else ABSENCE | NEVER_IN_FILES
-    return Policy({**options.policy.actions, **dict.fromkeys(silent, Action.OFF)}, options.policy.locked | silent)
+def _silent(options: Options) -> frozenset[str]:
+    """Return the rules that files cannot answer for."""
+    return NEVER_IN_FILES if options.complete else ABSENCE | NEVER_IN_FILES
 
 
 # --- Reading ---------------------------------------------------------------------------------
@@ -175,15 +175,15 @@ def _patched(value: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
 # --- Judging ---------------------------------------------------------------------------------
 
 
-def _result(candidate: Candidate, judge: Judge) -> Result:
+def _result(candidate: Candidate, judge: Judge, silent: frozenset[str]) -> Result:
     """Return the result on one object; what the form and the rules both found is told once, in the rule's words."""
     kind = candidate.kind.resource.kind
     verdict = _verdict(candidate, judge)
-    ruled = [_ruled(problem, kind, candidate) for problem in _refusals(verdict)]
+    ruled = [_ruled(problem, kind, candidate) for problem in _refusals(verdict) if problem.rule not in silent]
     formal = [_finding(problem, candidate.node, line) for line, problem in candidate.problems]
     formal, ruled = _told_once(formal, ruled)
-    warnings = [_ruled(problem, kind, candidate) for problem in verdict.warned]
-    warnings += [_sentence(text, kind, candidate.node) for text in _sentences(verdict)]
+    warnings = [_ruled(problem, kind, candidate) for problem in verdict.warned if problem.rule not in silent]
+    warnings += [_sentence(text, kind, candidate.node) for text in verdict.sentences]
     return Result(
         candidate.place,
         kind,
@@ -239,13 +239,6 @@ def _detail(problem: Problem) -> str:
     if problem.type is ProblemType.UNSUPPORTED and shown:
         return f"{shown} {problem.detail}" if problem.rule == SCHEMA else f"{shown}: {problem.detail}"
     return problem.detail or (f"{problem.type.value}: {shown}" if shown else "")
-
-
-def _sentences(verdict: Verdict) -> Iterator[str]:
-    """Yield the warnings that no rule has found: the API's own sentences about an object."""
-    told = {line for problem in verdict.warned for line in warning_lines(problem)}
-    told |= {f"{problem.path}: {problem.remedy}" for problem in verdict.problems}
-    yield from (text for text in verdict.warnings if text not in told)
 
 
 def _sentence(text: str, kind: str, node: Mapping) -> Finding:
