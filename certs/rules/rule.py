@@ -87,8 +87,9 @@ def examine(
     """
     findings = Findings()
     broken = []
+    actions = policy.actions
     for rule in rules:
-        if policy.action_of(rule) is Action.OFF:
+        if actions and policy.action_of(rule) is Action.OFF:  # no rule is off by itself
             continue
         if rule.needs_facts and not synced:
             findings.skipped.append(rule.id)

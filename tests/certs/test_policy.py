@@ -118,3 +118,8 @@ def test_no_annotation_breaks_admission(text: str) -> None:
 
 def test_a_long_text_makes_no_long_complaint() -> None:
     assert len(local_policies(NO_POLICY)("x" * 200_000).complaint) < 120
+
+
+def test_no_rule_is_off_by_itself() -> None:
+    """`examine` looks for that only where there is a policy."""
+    assert OFF not in {entry.action for entry in CATALOGUE.values()}

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from certs.annotations import CLUSTER_ISSUER, ISSUER
 from certs.api.certificate import Certificate
@@ -25,8 +24,24 @@ ALT_NAMES: Final = "cert-manager.io/alt-names"
 IP_SANS: Final = "cert-manager.io/ip-sans"
 RULES: Final = Path("spec") / "rules"
 
+MadeT = TypeVar("MadeT")
 Check = Callable[["Subject"], Iterable[Problem]]
 IngressRule = Rule["Subject"]
+
+
+class once(Generic[MadeT]):  # noqa: N801 - used as a decorator, as cached_property is
+    """`functools.cached_property` without the lock that it has in Python 3.11, which costs more than what it guards."""
+
+    def __init__(self, make: Callable[[Any], MadeT]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, subject: Subject, owner: type) -> MadeT:
+        made = subject.__dict__[self._name] = self._make(subject)
+        return made
 
 
 class Named(NamedTuple):
@@ -51,12 +66,12 @@ class Subject:
     settings: Settings
     facts: Facts
 
-    @cached_property
+    @once
     def ingress(self) -> Ingress:
         """The Ingress as it will be: completed, if it asks for certificates."""
         return complete(self.raw, self.settings).ingress
 
-    @cached_property
+    @once
     def is_wanted(self) -> bool:
         """Does it ask for certificates?"""
         return is_wanted(self.ingress, self.settings)
@@ -66,12 +81,12 @@ class Subject:
         """Where it lives."""
         return self.raw.metadata.namespace
 
-    @cached_property
+    @once
     def named_issuer(self) -> IssuerReference | Problems:
         """The issuer by annotations and defaults, or why there is none."""
         return issuer_of(self.ingress, self.settings)
 
-    @cached_property
+    @once
     def reference(self) -> IssuerReference | None:
         """The issuer that it names, if that is one of ours and not an external one."""
         ref = self.named_issuer
@@ -79,7 +94,7 @@ class Subject:
             return None
         return ref
 
-    @cached_property
+    @once
     def issuer(self) -> AnyIssuer | None:
         """The issuer itself, if it is known."""
         ref = self.reference
@@ -90,14 +105,14 @@ class Subject:
         """How it speaks ACME, if it is known to."""
         return self.issuer.spec.acme if self.issuer is not None else None
 
-    @cached_property
+    @once
     def issuer_path(self) -> Path:
         """The annotation that chose the issuer: one of ours, or the one that asks for the default."""
         annotations = self.ingress.metadata.annotations
         keys = (CLUSTER_ISSUER, ISSUER, *self.settings.auto_certificate_annotations)
         return ANNOTATIONS @ next((key for key in keys if key in annotations), ISSUER)
 
-    @cached_property
+    @once
     def names(self) -> tuple[Named, ...]:
         """All hosts that shall be in certificates, in their order."""
         ingress = self.ingress
@@ -110,7 +125,7 @@ class Subject:
                 found += [Named(part.strip(), key=key) for part in text.split(",") if part.strip()]
         return tuple(found)
 
-    @cached_property
+    @once
     def certificates(self) -> tuple[Certificate, ...]:
         """The Certificates that it asks for; none when it is refused as a whole, which other rules tell."""
         wanted = certificates(self.ingress, self.settings)
