@@ -34,7 +34,7 @@ from certs.mark import NOTHING, Mark, fingerprint, is_copied, is_ours, read_mark
 from certs.names import ingress_secret_name
 from certs.patch import Operation, add, annotated
 from certs.translation import translation
-from certs.wanted import Settings, is_wanted
+from certs.wanted import Settings, is_annotated, is_wanted
 
 MANUAL: Final = "manual"
 MAX_NAME: Final = 253  # of a Secret: a DNS subdomain
@@ -101,6 +101,13 @@ def mutated(ingress: Ingress, settings: Settings, manifests: Manifests = UNSEEN)
     return Mutation(tls.entries, changes, warnings)
 
 
+def _is_annotated_still(annotations: Mapping[str, str], changes: Mapping[str, str | None], settings: Settings) -> bool:
+    """Does it still ask, if an annotation of ours goes with the old one that it came from?"""
+    if None not in changes.values():
+        return True
+    return is_annotated({key: text for key, text in {**annotations, **changes}.items() if text is not None}, settings)
+
+
 def operations(ingress: Ingress, mutation: Mutation) -> tuple[Operation, ...]:
     """Return the operations that lead there."""
     old, new = ingress.spec.tls, mutation.tls
@@ -162,8 +169,9 @@ def _filled(ingress: Ingress, mark: Mark, manifests: Manifests, *, plain: bool) 
         secret = ingress_secret_name(name)
         return _TLS((IngressTLS(hosts, secret),), {secret: fingerprint(hosts)}, warnings)
     told = () if plain else _canonical(old)
+    place = next((i for i, entry in enumerate(old) if is_ours(entry.secret_name, entry.hosts, mark)), None)
     entries = _named(_stored(old) if told else old, name)
-    entries, ours = _hosted(entries, rules, mark, manifests)
+    entries, ours = _hosted(entries, place, rules, manifests)
     return _TLS(old if entries == old else entries, ours, warnings + told)
 
 
@@ -199,13 +207,14 @@ def _hosts(rules: tuple[IngressRule, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stored_host(rule.host) for rule in rules if rule.host))
 
 
-def _hosted(entries: Entries, rules: tuple[IngressRule, ...], mark: Mark, manifests: Manifests) -> tuple[Entries, Mark]:
+def _hosted(
+    entries: Entries, place: int | None, rules: tuple[IngressRule, ...], manifests: Manifests
+) -> tuple[Entries, Mark]:
     """Give the hosts that no other entry has to one entry, the one that has had them or the first empty; and mark it.
 
     Hosts that stay keep their places, so that a rule that only moves changes no Certificate.  With no host left,
     what was there stays.
     """
-    place = next((i for i, entry in enumerate(entries) if is_ours(entry.secret_name, entry.hosts, mark)), None)
     if place is None:
         place = next((i for i, entry in enumerate(entries) if not entry.hosts and entry.secret_name), None)
     if place is None:

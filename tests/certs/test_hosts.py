@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.hosts import canonical_host, host_problem, is_covered_by
+from certs.hosts import canonical_host, host_problem, is_covered_by, stored_host, without_covered
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,41 @@ def test_a_canonical_host_stays_as_it_is(host: str) -> None:
 
     if not host_problem(canonical):
         assert canonical_host(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("host", "stored"),
+    [
+        ("Shop.Example.COM.", "shop.example.com"),
+        ("*.BÜCHER.example", "*.xn--bcher-kva.example"),
+        ("_A.example", "_A.example"),
+        ("2001:DB8::1", "2001:DB8::1"),
+        (" A.example", " A.example"),
+        ("A..example", "A..example"),
+        ("ü..example", "ü..example"),
+        ("*", "*"),
+        ("", ""),
+        (".", "."),
+        ("ü" * 100_000, "ü" * 100_000),
+    ],
+)
+def test_a_host_is_stored_in_the_form_that_an_ingress_takes(host: str, stored: str) -> None:
+    """What has none stays as it was written."""
+    assert stored_host(host) == stored
+    assert stored_host(stored) is stored
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        (("a.example", "b.example"), ("a.example", "b.example")),
+        (("a.example", "*.example", "a.b.example"), ("*.example", "a.b.example")),
+        (("*.example", "*.a.example", "A.Example"), ("*.example", "*.a.example")),
+        (("example.com", "*.example.com"), ("example.com", "*.example.com")),
+    ],
+)
+def test_names_under_a_wildcard_are_left_out(names: tuple[str, ...], left: tuple[str, ...]) -> None:
+    assert without_covered(names) == left
 
 
 @pytest.mark.parametrize(

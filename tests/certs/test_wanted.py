@@ -188,6 +188,39 @@ def test_entries_keep_their_order() -> None:
     assert [certificate.metadata.name for certificate in wanted(given).certificates] == ["z", "a", "m"]
 
 
+def test_names_are_those_that_a_ca_takes() -> None:
+    """Lower case, each once, none under a wildcard of the same Certificate, wherever they stand."""
+    keys = {"cert-manager.io/alt-names": "B.Example.org,a.example.com,A.example.org"}
+    entry = IngressTLS(("www.example.com", "*.example.com", "a.example.org", "example.com"), "x")
+
+    certificate = only(ingress(entry, annotations={**ISSUER, **keys}))
+
+    assert certificate.spec.dns_names == ("*.example.com", "a.example.org", "example.com", "b.example.org")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "name", "kind"),
+    [
+        pytest.param({"certmanager.k8s.io/issuer": "a"}, "a", "Issuer", id="old key"),
+        pytest.param({"certmanager.k8s.io/cluster-issuer": "a"}, "a", "ClusterIssuer", id="old key of the other kind"),
+        pytest.param(
+            {"certmanager.k8s.io/cluster-issuer": "a", "cert-manager.io/issuer": "b"}, "b", "Issuer", id="today's wins"
+        ),
+    ],
+)
+def test_old_keys_choose_the_issuer(annotations: dict[str, str], name: str, kind: str) -> None:
+    """Whether or not admission has translated them."""
+    assert issuer_of(ingress(annotations=annotations), DEFAULTS) == IssuerReference(name, kind, "cert-manager.io")
+
+
+def test_old_keys_bend_the_solver() -> None:
+    keys = {"certmanager.k8s.io/acme-http01-ingress-class": "nginx"}
+
+    certificate = only(ingress(annotations={**ISSUER, **keys}))
+
+    assert certificate.metadata.annotations == {"acme.cert-manager.io/http01-override-ingress-class": "nginx"}
+
+
 def test_addresses_among_hosts_become_ip_addresses() -> None:
     certificate = only(ingress(IngressTLS(("a.example.com", "192.0.2.1", "a.example.com", "2001:db8::1"), "x")))
 

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from certs.api.certificate import Certificate
+from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
-from certs.api.meta import ObjectMeta, OwnerReference, owner_reference
+from certs.api.meta import Condition, ConditionStatus, ObjectMeta, OwnerReference, owner_reference
 from certs.decide.effects import Tell
 from certs.decide.ingress import (
     ApplyCertificate,
@@ -185,6 +185,68 @@ def test_missing_tls_is_filled_in_first() -> None:
     step = decide(ObservedIngress(ingress(hosts=hosts)), NOW)
 
     assert step == FillTLS((IngressTLS(hosts, "shop-tls"),), mark=f"shop-tls={fingerprint(hosts)}")
+
+
+APPLIED = {
+    "kubectl.kubernetes.io/last-applied-configuration": '{"spec":{"tls":[{"hosts":["a.test"]},{"secretName":"b"}]}}'
+}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "is_taken"),
+    [
+        pytest.param(ANNOTATIONS | APPLIED, False, id="kubectl apply writes it"),
+        pytest.param(ANNOTATIONS, True, id="a server-side apply writes it"),
+    ],
+)
+def test_what_a_manifest_writes_is_not_filled_in(annotations: dict[str, str], is_taken: bool) -> None:  # noqa: FBT001 - column
+    """It would come back with the next apply: hosts are taken from the rules silently, a missing Secret is told."""
+    entries = (IngressTLS(hosts=("a.test",)), IngressTLS(secret_name="b"))
+    observed = ObservedIngress(ingress(*entries, annotations=annotations, hosts=("b.test",)), is_taken=is_taken)
+
+    step = decide(observed, NOW)
+
+    assert isinstance(step, ApplyCertificate)
+    assert (step.certificate.metadata.name, step.certificate.spec.dns_names) == ("b", ("b.test",))
+    assert remarks(observed) == (
+        Tell("BadConfig", "Skipped a TLS block: spec.tls[0].secretName: Required value", "Warning"),
+    )
+
+
+def test_a_manifest_without_tls_does_not_hinder_us() -> None:
+    """Nobody's manifest has an opinion on what nobody writes."""
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"spec":{"rules":[]}}'}
+
+    assert isinstance(decide(ObservedIngress(ingress(annotations=ANNOTATIONS | applied)), NOW), FillTLS)
+
+
+def test_hosts_follow_the_rules_where_admission_was_not_asked() -> None:
+    """The mark says which are ours."""
+    mark = {"certshim.io/filled": f"shop-tls={fingerprint([HOST])}"}
+
+    step = decide(ObservedIngress(ingress(ENTRY, annotations=ANNOTATIONS | mark, hosts=(HOST, "b.test"))), NOW)
+
+    assert step == FillTLS((IngressTLS((HOST, "b.test"), "shop-tls"),), f"shop-tls={fingerprint([HOST, 'b.test'])}")
+
+
+WILD = IngressTLS(hosts=("*.test", "a.test"), secret_name="shop-tls")
+
+
+@pytest.mark.parametrize(("ready", "step"), [("True", "Done"), ("False", "ApplyCertificate")])
+def test_an_issued_certificate_is_not_reissued_for_redundant_names(ready: str, step: str) -> None:
+    """cert-manager leaves them in: taking them out would renew all of those when an installation is adopted."""
+    wanted = made(ingress(WILD))
+    condition = Condition(type="Ready", status=ConditionStatus(ready))
+    old = msgspec.structs.replace(
+        wanted,
+        spec=msgspec.structs.replace(wanted.spec, dns_names=WILD.hosts),
+        status=CertificateStatus(conditions=(condition,)),
+    )
+
+    found = decide(ObservedIngress(ingress(WILD), (old,), (old,)), NOW)
+
+    assert wanted.spec.dns_names == ("*.test",)
+    assert type(found).__name__ == step
 
 
 def test_who_wants_no_filling_gets_none() -> None:

@@ -10,6 +10,7 @@ from shim.controllers.ingress import IngressController
 from shim.controllers.world import World
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate
+from tests.fakes.apiserver import FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
 
@@ -48,6 +49,23 @@ def test_an_annotation_is_enough(controller: IngressController, stores: Stores, 
     assert made is not None
     assert made.spec.dns_names == (HOST,)
     assert events() == [("Normal", "CreateCertificate", 'Successfully created Certificate "shop-tls"')]
+
+
+def test_tls_that_somebody_else_applies_is_left_to_them(
+    controller: IngressController, api: FakeAPIServer, put: Put, events: Events
+) -> None:
+    """Asked once, under a name of our own; after a conflict hosts are taken from the rules, and nothing is written."""
+    put(ingress(IngressTLS(secret_name="shop-tls"), IngressTLS(("b.test",))))
+    api.script("apply", Status(409, "Conflict", 'conflict with "flux": .spec.tls'))
+
+    assert drive(controller, "web", "shop") == ["FillTLS", "ApplyCertificate", "Done"]
+    assert drive(controller, "web", "shop") == ["Done"]
+
+    (asked,) = [seen for seen in api.seen if seen.verb == "apply" and "/ingresses/" in seen.path]
+    assert (asked.query["fieldManager"], asked.query.get("force", "false")) == ("certshim-ingress", "false")
+    assert [message for _, _, message in events()][1:] == [
+        "Skipped a TLS block: spec.tls[1].secretName: Required value"
+    ]
 
 
 def test_certificates_follow_the_ingress(
