@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from certs.api.admission import AdmissionRequest
+from certs.api.admission import AdmissionRequest, GroupVersionResource
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.challenge import Challenge
@@ -35,6 +35,7 @@ from certs.manifests import Manifests
 from certs.plan import plan_of_certificate, plan_of_ingress
 from certs.policy import Local, local_policies
 from certs.problems import Path, Problem, Problems, ProblemType
+from certs.rules.approval import Question, question_of
 from certs.rules.catalogue import api_rule
 from certs.rules.certificate import judge_certificate
 from certs.rules.certificaterequest import identity_operations, judge_request
@@ -76,17 +77,27 @@ class Judge:
             (kind.resource.group, kind.resource.plural): _Kind(self, kind, rules) for kind, rules in RULES.items()
         }
 
-    def validate(self, request: AdmissionRequest) -> Verdict:
-        """Return whether the object may be stored."""
+    def validate(self, request: AdmissionRequest, approval: Problem | None = None) -> Verdict:
+        """Return whether the object may be stored; `approval` is the answer to `approval_asked`, if there was one."""
         if request.operation not in {"CREATE", "UPDATE"}:
             return ALLOWED
         kind = self._kinds.get((request.resource.group, request.resource.resource))
         if kind is None:
             return _foreign(request)
         try:
-            return kind.judge(request)
+            return kind.judge(request, approval)
         except Undecodable as error:
             return bad_request(str(error))
+
+    def approval_asked(self, request: AdmissionRequest) -> Question | None:
+        """Return which permission of the requester must be looked up before `validate`; mostly none."""
+        if (request.operation, request.resource, request.sub_resource) != ("UPDATE", _REQUESTS, "status"):
+            return None
+        try:
+            new, old = decode(_REQUEST, request.object), decode(_REQUEST, request.old_object)
+        except Undecodable:
+            return None  # which `validate` tells
+        return question_of(new, old, request.user_info, request.namespace)
 
     def mutate(self, request: AdmissionRequest) -> Verdict:
         """Return what to fill in before the object is stored; never refuses what it does not mutate."""
@@ -141,6 +152,7 @@ class Case:
     new: Any
     decoder: msgspec.json.Decoder[Any]
     policy: Policy
+    approval: Problem | None = None
 
     def old(self) -> Any:
         """Return the object before the update, None on create; decoded when asked for, as most rules never ask."""
@@ -162,7 +174,7 @@ class _Kind:
         self._tell = told_in_full if kind is Ingress else told_by_the_api
         self._api_rule = api_rule(kind.resource.kind)
 
-    def judge(self, request: AdmissionRequest) -> Verdict:
+    def judge(self, request: AdmissionRequest, approval: Problem | None) -> Verdict:
         """Return the verdict on a create or update."""
         given, own = request.kind, self._resource
         if given.kind != own.kind or given.version != own.version:
@@ -170,7 +182,8 @@ class _Kind:
         if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
             raise Undecodable(NO_CONTENT)
         local = self._judge.policy_of(request.namespace)
-        case = Case(self._judge, request, decode(self._decoder, request.object), self._decoder, local.policy)
+        new = decode(self._decoder, request.object)
+        case = Case(self._judge, request, new, self._decoder, local.policy, approval)
         findings = self._rules(case)
         if findings.problems:
             findings.problems = Problems(
@@ -224,14 +237,16 @@ def _foreign(request: AdmissionRequest) -> Verdict:
 
 
 _INGRESS: Final = msgspec.json.Decoder(lenient(Ingress))
+_REQUEST: Final = msgspec.json.Decoder(lenient(CertificateRequest))
+_REQUESTS: Final = GroupVersionResource("cert-manager.io", "v1", "certificaterequests")
 
 RULES: Final[Mapping[type[KubeObject], Rules]] = {
     Certificate: lambda case: judge_certificate(case.new),
     Issuer: lambda case: judge_issuer(case.new),
     ClusterIssuer: lambda case: judge_issuer(case.new),
-    CertificateRequest: lambda case: judge_request(case.new, case.old(), case.request.user_info),
+    CertificateRequest: lambda case: judge_request(case.request, case.new, case.old(), case.approval),
     Order: lambda case: judge_order(case.new, case.old()),
-    Challenge: lambda case: judge_challenge(case.new, case.old()),
+    Challenge: lambda case: judge_challenge(case.request, case.new, case.old()),
     Ingress: lambda case: judge_ingress(case.new, case.old, case.judge.facts, case.judge.settings, case.policy),
 }
 

@@ -2,13 +2,16 @@
 
     idle ──first byte──> arriving ──whole──> answered ──> idle, or closed
                             │
+                            ├─ needs a look-up ──> waiting ──looked up──> answered; nothing is read meanwhile
+                            │
                             ├─ nothing for `idle`, not whole within `whole` ──> 408, closed
                             ├─ the client ends its side too early ────────────> 400, closed
                             └─ malformed, or larger than any review ──────────> 4xx, the rest drained, closed
 
-gunicorn's own connection runs a task for each request so that an ASGI application may await; ours
-awaits nothing, so a request is answered within `data_received`: no task, no event, no queue, which
-halves the cost of a review.  The parser is gunicorn's, with its limits and its checks against smuggling.
+gunicorn's own connection runs a task for each request so that an ASGI application may await; ours awaits nothing
+(the rare look-up runs on a thread, and its end is a callback), so a request is answered within `data_received`:
+no task, no event, no queue, which halves the cost of a review.
+The parser is gunicorn's, with its limits and its checks against smuggling.
 A client that still sends when it is refused is read for a moment longer, because closing would reset the
 connection before it has seen the answer.  There is one timer per connection, which looks after both
 idleness and lateness; a request that comes in one piece, as nearly all do, does not touch it.
@@ -25,7 +28,8 @@ from typing import Any, Final, Protocol
 from gunicorn.asgi.parser import LimitRequestHeaders, LimitRequestLine, ParseError, UnsupportedTransferCoding
 
 from webhook.deadlines import Deadlines
-from webhook.review import MAX_BODY, Reply
+from webhook.lookups import LookUps
+from webhook.review import MAX_BODY, Deferred, Reply
 from webhook.site import Request, Site
 
 MAX_LINE: Final = 8190  # bytes of the request line, and of each header: gunicorn's defaults
@@ -36,6 +40,7 @@ class Host(Protocol):
     """What the worker process is to its connections."""
 
     site: Site
+    look_ups: LookUps
     deadlines: Deadlines
     parser: Callable[..., Any]
     loop: asyncio.AbstractEventLoop
@@ -61,6 +66,8 @@ class Connection(asyncio.Protocol):
         self._began: float | None = None  # of the request that is arriving
         self._last = 0.0  # when something was heard or said
         self._refused = False
+        self._waiting = False  # for a look-up
+        self._held = b""  # what came meanwhile
         self._parser = host.parser(
             on_headers_complete=self._on_headers,
             on_body=self._on_body,
@@ -80,18 +87,24 @@ class Connection(asyncio.Protocol):
         """Take bytes, and answer every request that they complete."""
         if self._refused:
             return
+        if self._waiting:
+            self._held += data  # at most what was on its way when reading stopped
+            return
         self._last = self._host.loop.time()
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
         while data and self._feed(data):
             if not self._parser.is_complete:
                 self._expect_more()
                 return
             data = self._parser.remaining()
-            if not self._answer():
+            if not self._answer(data):
                 return
 
     def eof_received(self) -> None:
         """Tell a client that ended its side too early; the transport closes by itself."""
-        if self._began is not None and not self._refused:
+        if self._began is not None and not self._refused and not self._waiting:
             self._refuse(400, "the request ended before it was whole")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -107,7 +120,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Hear it again."""
-        self._transport.resume_reading()
+        if not self._waiting:
+            self._transport.resume_reading()
 
     def _feed(self, data: bytes) -> bool:
         """Parse; answers and returns False what is no request."""
@@ -152,11 +166,35 @@ class Connection(asyncio.Protocol):
             self._began = self._last
             self._watch_until(self._due())
 
-    def _answer(self) -> bool:
-        """Answer the request that is whole; False when it was the connection's last."""
+    def _answer(self, rest: bytes) -> bool:
+        """Answer the request that is whole; False when it was the connection's last, or has to wait.
+
+        `rest` is what came behind it.
+        """
         parser = self._parser
         request = Request(parser.method, parser.path, parser.headers, bytes(self._body), self._secure)
-        reply = self._host.site.answer(request)
+        answer = self._host.site.answer(request)
+        if isinstance(answer, Deferred):
+            self._waiting, self._held = True, rest
+            self._transport.pause_reading()
+            self._host.look_ups.run(answer, self._looked_up)
+            return False
+        return self._end_request(answer)
+
+    def _looked_up(self, reply: Reply) -> None:
+        """Go on where the look-up began."""
+        self._waiting = False
+        if self._refused or self._transport.is_closing():  # the client did not wait
+            return
+        self._last = self._host.loop.time()
+        if self._end_request(reply):
+            self._transport.resume_reading()
+            held, self._held = self._held, b""
+            self._take(held)
+
+    def _end_request(self, reply: Reply) -> bool:
+        """Send the answer; False when it was the connection's last."""
+        parser = self._parser
         last = reply.close or not parser.should_keep_alive or not self._host.alive
         self._send(reply, last=last, bodiless=parser.method == b"HEAD")
         if last:
@@ -215,6 +253,8 @@ class Connection(asyncio.Protocol):
         """End what is over; what was moved in the meantime is watched on."""
         if self._refused:  # had its time to read the answer
             self._transport.abort() if self._transport.is_closing() else self._close()
+        elif self._waiting:
+            self._watch_until(self._host.loop.time() + self._host.deadlines.keepalive)
         elif self._host.loop.time() < self._due():
             self._watch_until(self._due())
         elif self._began is None:

@@ -42,7 +42,8 @@ class Process:
         self.serving = Serving()
         self._surroundings = None if settings.standalone else _surroundings(settings)
         facts = self._surroundings.facts if self._surroundings is not None else None
-        self.reviewer = Reviewer(Judge(settings.ingress, facts, settings.policy))
+        approver = self._surroundings.approver if self._surroundings is not None else None
+        self.reviewer = Reviewer(Judge(settings.ingress, facts, settings.policy), approver=approver)
         self._readiness = Readiness(
             lambda: self.reviewer.tally.reviews,
             lambda: self._surroundings.obstacle if self._surroundings is not None else "",

@@ -3,20 +3,24 @@
 What is no AdmissionReview is a bad request of HTTP (415, 413, 400) and has no verdict; everything
 else is answered with 200 and a verdict inside, as the API wants it.  Typed decoding skips what no
 rule reads (`managedFields` above all); a review of 2 to 9 KB costs 10 to 30 µs.
-Nothing here blocks, and nothing raises.
+Nothing here blocks, and nothing raises.  The one question that needs the API server (may this user approve?)
+is returned as `Deferred`, for the connection to have it answered elsewhere.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from certs.api.admission import AdmissionReply, AdmissionRequest, AdmissionResponse, AdmissionReview, Status
 from certs.judge import Judge
+from certs.problems import Problem
+from certs.rules.approval import Question
 from certs.verdict import Verdict
 
 MAX_BODY: Final = 3 * 1024 * 1024  # the API server's own limit for a request body
@@ -24,10 +28,18 @@ MUTATE: Final = "/mutate"
 VALIDATE: Final = "/validate"
 PATHS: Final = (MUTATE, VALIDATE)
 JSON: Final = "application/json"
+APPROVAL_UNCHECKED: Final = {"not-checked": "approval: there is no API server to ask"}
 PROBED: Final = "configmaps"  # what `webhook.readiness` has the API server ask us about
 
 _DECODER: Final = msgspec.json.Decoder(AdmissionReview)
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+class Approver(Protocol):
+    """Knows who may approve."""
+
+    def answer(self, question: Question) -> Problem | None:
+        """Return why the requester may not, or None; blocks."""
 
 
 class Reply(NamedTuple):
@@ -37,6 +49,13 @@ class Reply(NamedTuple):
     body: bytes
     content_type: str = JSON
     close: bool = False
+
+
+class Deferred(NamedTuple):
+    """An answer that needs a look-up first: `look_up` blocks for seconds, `tell` makes the answer of its result."""
+
+    look_up: Callable[[], Problem | None]
+    tell: Callable[[Problem | None], Reply]
 
 
 class Count(NamedTuple):
@@ -64,15 +83,22 @@ class Tally:
 class Reviewer:
     """Answers reviews; what it counts is its only state."""
 
-    def __init__(self, judge: Judge, tally: Tally | None = None) -> None:
+    def __init__(self, judge: Judge, tally: Tally | None = None, *, approver: Approver | None = None) -> None:
         self.tally = tally or Tally()
+        self._judge = judge
+        self._approver = approver
         self._verdicts: Mapping[str, Callable[[AdmissionRequest], Verdict]] = {
             MUTATE: judge.mutate,
             VALIDATE: judge.validate,
         }
 
     def answer(self, path: str, content_type: str, body: bytes) -> Reply:
-        """Return the answer to a POST; `path` is one of `PATHS`."""
+        """Return the answer to a POST, looked up if need be; `path` is one of `PATHS`."""
+        begun = self.begin(path, content_type, body)
+        return begun.tell(begun.look_up()) if isinstance(begun, Deferred) else begun
+
+    def begin(self, path: str, content_type: str, body: bytes) -> Reply | Deferred:
+        """Return the answer to a POST, or how to get it; `path` is one of `PATHS`."""
         if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
             return self.refuse(415, f"send {JSON}, not {content_type[:80]!r}")
         if len(body) > MAX_BODY:
@@ -84,8 +110,21 @@ class Reviewer:
         if review.kind != "AdmissionReview" or review.api_version != "admission.k8s.io/v1":
             given = f"{review.api_version}/{review.kind}"[:120]
             return self.refuse(400, f"send admission.k8s.io/v1 AdmissionReview, not {given}")
-        request = review.request
-        verdict = self._verdicts[path](request)
+        return self._judged(path, review.request)
+
+    def _judged(self, path: str, request: AdmissionRequest) -> Reply | Deferred:
+        question = self._judge.approval_asked(request) if path == VALIDATE and request.sub_resource else None
+        if question is None:
+            return self._told(path, request, self._verdicts[path](request))
+        if self._approver is None:
+            verdict = self._judge.validate(request)
+            return self._told(path, request, replace(verdict, audit={**verdict.audit, **APPROVAL_UNCHECKED}))
+        return Deferred(
+            partial(self._approver.answer, question),
+            lambda approval: self._told(path, request, self._judge.validate(request, approval)),
+        )
+
+    def _told(self, path: str, request: AdmissionRequest, verdict: Verdict) -> Reply:
         self.tally.verdicts[Count(path, _label(request), request.operation, verdict.code)] += 1
         # A readiness probe that reached the wrong replica must not find the same connection again.
         return Reply(200, encoded(request.uid, verdict), close=request.resource.resource == PROBED)

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask
 
-from webhook.review import PATHS, Reply, Reviewer
+from webhook.review import PATHS, Deferred, Reply, Reviewer
 
 _REVIEWS: Final = {path.encode("ascii"): path for path in PATHS}
 
@@ -37,13 +37,13 @@ class Site:
         self._reviewer = reviewer
         self._flask = flask
 
-    def answer(self, request: Request) -> Reply:
-        """Return the answer to a request."""
+    def answer(self, request: Request) -> Reply | Deferred:
+        """Return the answer to a request, or how to get it."""
         if request.method == b"POST" and request.secure:
             # The API server appends `?timeout=10s`: how long it waits, which is no concern of ours.
             path = _REVIEWS.get(request.target.partition(b"?")[0])
             if path is not None:
-                return self._reviewer.answer(path, header(request, b"content-type"), request.body)
+                return self._reviewer.begin(path, header(request, b"content-type"), request.body)
         return self._dispatch(request)
 
     def refuse(self, status: int, message: str) -> Reply:

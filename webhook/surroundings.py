@@ -14,8 +14,10 @@ from typing import Final
 
 from shim.kube.cluster import Cluster
 from shim.kube.transport import connect
+from webhook.approval import Approver
 from webhook.facts import InformedFacts
 from webhook.keeper import Keeper, Names
+from webhook.lookups import THREADS as LOOKING_UP
 from webhook.readiness import Readiness
 from webhook.settings import CONFIGURATIONS, Settings
 from webhook.tls import Serving
@@ -30,9 +32,10 @@ class Surroundings:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._transport = connect(settings.kubeconfig, workers=2)
+        self._transport = connect(settings.kubeconfig, workers=2 + LOOKING_UP)
         self._cluster = Cluster(self._transport)
         self.facts = InformedFacts(self._cluster, settings.ingress)
+        self.approver = Approver(self._transport)
         self._keeper: Keeper | None = None
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from webhook.deadlines import Deadlines
+    from webhook.lookups import LookUps
     from webhook.process import Process
     from webhook.site import Site
 
@@ -32,16 +33,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     deadlines: ClassVar[Deadlines]
 
     site: Site
+    look_ups: LookUps
     parser: Callable[..., Any]
     date: bytes
 
     async def _serve(self) -> None:
         """Serve until a signal says to stop."""
         from webhook.connection import Connection  # noqa: PLC0415 - see the module
+        from webhook.lookups import LookUps  # noqa: PLC0415
         from webhook.parser import parser_class  # noqa: PLC0415
 
         process: Process = self.asgi
-        self.site, self.parser = process.site, parser_class()
+        self.site, self.parser, self.look_ups = process.site, parser_class(), LookUps(self.loop)
         self._beat()
         process.start()
         for sock in self.sockets:
@@ -61,6 +64,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self._beat()
             await asyncio.sleep(HEARTBEAT)
         await self._shutdown()
+        self.look_ups.stop()
         process.stop()
 
     def _beat(self) -> None:

@@ -9,22 +9,25 @@ What the CSR holds is looked at on creation alone (`certs.rules.signingrequest`)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from certs.api.admission import UserInfo
+from certs.api.admission import AdmissionRequest, UserInfo
 from certs.api.certificate import KeyUsage
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
-from certs.api.meta import Condition
+from certs.api.meta import Condition, find_condition
 from certs.patch import Operation, add, remove
-from certs.problems import Path, Problems
+from certs.problems import Path, Problem, Problems
 from certs.rules.certificate import issuer_ref_problems
 from certs.rules.findings import Findings, Undecodable
+from certs.rules.sameness import has_spec_changed
 from certs.rules.signingrequest import csr_problem
 
 SPEC: Final = Path("spec")
 CONDITIONS: Final = Path("status") / "conditions"
+ANNOTATIONS: Final = Path("metadata") / "annotations"
 KEY_USAGES: Final = frozenset(KeyUsage)
 APPROVAL: Final = ("Approved", "Denied")
 MAX_SHOWN: Final = 100  # characters of a signing request in a sentence about it
@@ -62,17 +65,28 @@ def identity_operations(raw: bytes, user: UserInfo) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
-def judge_request(request: CertificateRequest, old: CertificateRequest | None, user: UserInfo) -> Findings:
-    """Return everything that is wrong with it; `old` is None on create."""
+def judge_request(
+    asked: AdmissionRequest, request: CertificateRequest, old: CertificateRequest | None, approval: Problem | None
+) -> Findings:
+    """Return everything that is wrong with it; `old` is None on create.
+
+    `approval` is why whoever asks may not approve or deny it (`certs.rules.approval`), if that came up.
+    """
     findings = Findings()
+    problems = findings.problems
     if old is None:
-        _check_identity(request.spec, user, findings.problems)
-        _check_spec(request.spec, findings.problems)
-    else:
-        _check_unchanged(request, old, findings.problems)
-    _check_conditions(request.status.conditions, findings.problems)
-    if old is not None:
-        _check_kept(request.status.conditions, old.status.conditions, findings.problems)
+        _check_identity(request.spec, asked.user_info, problems)
+        _check_spec(request.spec, problems)
+        _check_conditions(request.status.conditions, problems)
+        return findings
+    _check_same_identity(request.spec, old.spec, problems)
+    if approval is not None:
+        problems.add(approval)
+    _check_annotations(request.metadata.annotations, old.metadata.annotations, problems)
+    _check_kept(request.status.conditions, old.status.conditions, problems)
+    _check_conditions(request.status.conditions, problems)
+    if has_spec_changed(asked.object, asked.old_object, request.spec, old.spec):
+        problems.forbidden(SPEC, "cannot change spec after creation", remedy="make a new CertificateRequest")
     return findings
 
 
@@ -104,24 +118,24 @@ def _check_spec(spec: CertificateRequestSpec, problems: Problems) -> None:
         problems.invalid(SPEC / "request", shown, detail, remedy="make the signing request anew, from what spec says")
 
 
-def _check_unchanged(request: CertificateRequest, old: CertificateRequest, problems: Problems) -> None:
+def _check_same_identity(spec: CertificateRequestSpec, old: CertificateRequestSpec, problems: Problems) -> None:
     differs = {
-        "uid": request.spec.uid != old.spec.uid,
-        "username": request.spec.username != old.spec.username,
-        "groups": sorted(request.spec.groups) != sorted(old.spec.groups),
-        "extra": request.spec.extra != old.spec.extra,
+        "uid": spec.uid != old.uid,
+        "username": spec.username != old.username,
+        "groups": sorted(spec.groups) != sorted(old.groups),
+        "extra": spec.extra != old.extra,
     }
     for field, is_different in differs.items():
         if is_different:
             problems.forbidden(SPEC / field, f"{field} identity cannot be changed once set")
-    new_annotations, old_annotations = request.metadata.annotations, old.metadata.annotations
-    for key in sorted(new_annotations.keys() | old_annotations.keys()):
-        if key.startswith(FROZEN_PREFIXES) and new_annotations.get(key) != old_annotations.get(key):
-            path = Path("metadata") / "annotations" / key
-            problems.forbidden(path, "cannot change cert-manager annotation after creation")
-    if request.spec != old.spec:
-        detail = "cannot change spec after creation"
-        problems.forbidden(SPEC, detail, remedy="make a new CertificateRequest")
+
+
+def _check_annotations(new: Mapping[str, str], old: Mapping[str, str], problems: Problems) -> None:
+    if new == old:
+        return
+    for key in sorted(new.keys() | old.keys()):
+        if key.startswith(FROZEN_PREFIXES) and new.get(key) != old.get(key):
+            problems.forbidden(ANNOTATIONS / key, "cannot change cert-manager annotation after creation")
 
 
 def _check_conditions(conditions: tuple[Condition, ...], problems: Problems) -> None:
@@ -129,15 +143,14 @@ def _check_conditions(conditions: tuple[Condition, ...], problems: Problems) -> 
     for kind, found in given.items():
         if len(found) > 1:
             problems.forbidden(CONDITIONS, f'multiple "{kind}" conditions present')
-        if any(condition.status != "True" for condition in found):
-            detail = f'"{kind}" condition may only be set to True'
-            problems.invalid(CONDITIONS / kind, found[0].status, detail)
+        elif found and found[0].status != "True":
+            problems.invalid(CONDITIONS / kind, found[0].status, f'"{kind}" condition may only be set to True')
     if all(given.values()):
         problems.forbidden(CONDITIONS, "both 'Denied' and 'Approved' conditions cannot coexist")
 
 
 def _check_kept(new: tuple[Condition, ...], old: tuple[Condition, ...], problems: Problems) -> None:
-    for kind in reversed(APPROVAL):
-        before = [condition for condition in old if condition.type == kind]
-        if before and [condition for condition in new if condition.type == kind] != before:
+    for kind in APPROVAL:
+        before = find_condition(old, kind)
+        if before is not None and find_condition(new, kind) != before:
             problems.forbidden(CONDITIONS, f"'{kind}' condition may not be modified once set")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from certs.api.admission import AdmissionRequest
 from certs.api.challenge import Challenge
 from certs.problems import Path
 from certs.rules.findings import Findings
+from certs.rules.sameness import has_spec_changed
 
 
-def judge_challenge(challenge: Challenge, old: Challenge | None) -> Findings:
+def judge_challenge(asked: AdmissionRequest, challenge: Challenge, old: Challenge | None) -> Findings:
     """Return that an update changed the spec, if it did."""
     findings = Findings()
-    if old is not None and challenge.spec != old.spec:
+    if old is not None and has_spec_changed(asked.object, asked.old_object, challenge.spec, old.spec):
         findings.problems.forbidden(Path("spec"), "challenge spec is immutable after creation")
     return findings

@@ -9,7 +9,7 @@ import pytest
 from certs.judge import Judge
 from tests.webhook.reviews import certificate, review
 from webhook.app import create_app
-from webhook.review import Reviewer
+from webhook.review import Reply, Reviewer
 from webhook.site import Request, Site, environ
 
 BODY = review("certificates", "Certificate", certificate())
@@ -26,6 +26,7 @@ def site() -> Site:
 def test_review_is_answered_however_its_path_is_written(site: Site, target: bytes) -> None:
     reply = site.answer(Request(b"POST", target, HEADERS, BODY, secure=True))
 
+    assert isinstance(reply, Reply)
     assert json.loads(reply.body)["response"]["allowed"] is True
 
 
@@ -42,7 +43,10 @@ def test_review_is_answered_however_its_path_is_written(site: Site, target: byte
     ],
 )
 def test_everything_else_is_flasks(site: Site, method: bytes, target: bytes, status: int) -> None:
-    assert site.answer(Request(method, target, HEADERS, b"", secure=True)).status == status
+    reply = site.answer(Request(method, target, HEADERS, b"", secure=True))
+
+    assert isinstance(reply, Reply)
+    assert reply.status == status
 
 
 def test_header_with_an_underscore_does_not_pass_for_another() -> None:
