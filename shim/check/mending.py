@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from jsonschema import ValidationError
 
 from shim.check.nodes import Mapping, Node, Scalar, get
 from shim.check.scalars import WORDS
+
+TEXTS: Final = frozenset(("annotations", "labels"))  # maps of text in metadata
 
 
 def mend(value: Any, steps: tuple[str | int, ...], error: ValidationError, node: Node) -> bool:
@@ -57,9 +59,13 @@ def rename(value: Any, node: Node, steps: tuple[str | int, ...], name: str) -> N
 
 
 def drop_nulls(value: Any) -> None:
-    """Remove members that are null, at every depth."""
+    """Remove members that are null, at every depth; a null annotation or label is an empty one."""
     match value:
         case dict():
+            for key in TEXTS & value.keys():
+                members = value[key]
+                if isinstance(members, dict):
+                    members |= {name: "" for name, text in members.items() if text is None}
             for key in [key for key, member in value.items() if member is None]:
                 del value[key]
             for member in value.values():

@@ -30,8 +30,8 @@ class Structure:
 
 def structure(kind: type[KubeObject], value: Any, node: Node) -> Structure:
     """Return every mistake of the form; `value` and `node` are changed where they can be mended."""
-    if kind in FOREIGN:
-        drop_nulls(value)  # Go takes null for absent; for our kinds the API server refuses it
+    # Go takes null for absent; of our kinds only metadata is Go's, elsewhere the API server refuses it.
+    drop_nulls(value if kind in FOREIGN else value.get("metadata"))
     found = Structure(value)
     errors = errors_of(kind, value)
     renamed = [error for error in errors if _rename(found, error, node)]
