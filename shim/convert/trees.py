@@ -173,11 +173,13 @@ def replace(tree: Tree, keys: Iterable[str], name: str, make: Callable[[], Any])
     """Put a new value in the place of the first of some keys, made when these have left the tree."""
     order = list(tree)
     present = [key for key in order if key in keys]
+    at = order.index(present[0])
     rests = "".join(_leave_behind(tree, key) for key in present)
+    said = "".join(_own_comment(tree, key) for key in present)
+    _attach(tree, order, at, said)
     for key in present:
         tree.ca.items.pop(key, None)
         tree.pop(key)
-    at = order.index(present[0])
     tree.insert(at, name, make())
     _attach(tree, [*order[:at], name, *order[at:]], at + 1, rests)
 
@@ -223,6 +225,14 @@ def say_above(items: CommentedSeq, number: int, words: str) -> None:
         _hang(*_last_leaf(items, number - 1), words)
     else:
         items.ca.comment = [None, [_token(words)]]
+
+
+def _own_comment(tree: Tree, key: str) -> str:
+    """Return the comment at the end of a key's line as a line of its own, indented like the key."""
+    comments = tree.ca.items.get(key)
+    token = comments[_AFTER] if comments else None
+    words = token.value.partition("\n")[0].strip() if token is not None else ""
+    return f"{' ' * int(tree.lc.key(key)[1])}{words}\n" if words else ""
 
 
 def _unalign(tree: Any, key: Any) -> None:
