@@ -1,7 +1,7 @@
 """Objects to results: the form first, then the same judge that admission asks, in the same order.
 
-As in the API server: defaults of the namespace, mutation, its patch, validation.  What an object claims is seen in
-the state in which all of them would be: every object is judged against all others among the files.
+As in the API server: defaults of the namespace, mutation, its patch, validation.  Every object is judged against all
+others among the files, as they would be stored; of two that claim the same, the first in the files has it.
 
 Files are seldom all that a cluster has.  So rules that only find that something is missing keep silent, unless the
 files are said to be everything (`complete`); what can be seen from the files alone is told always.
@@ -35,10 +35,12 @@ from shim.check.results import Finding, Place, Result, unreadable
 from shim.check.structure import structure
 from shim.manifests.streams import Unreadable
 
-# What these find is that something is nowhere to be seen, or does not stand in files (readiness).
+# Rules that ask for other objects, by what files can answer: that something is nowhere to be seen, …
 ABSENCE: Final = frozenset(("issuer-not-found", "secret-missing"))
 SAID_BY_RULES: Final = frozenset((ProblemType.REQUIRED.value, ProblemType.UNSUPPORTED.value))
+# … what does not stand in files (readiness), and what can be seen in them.
 NEVER_IN_FILES: Final = frozenset(("issuer-not-ready",))
+SEEN: Final = frozenset(("secret-owned", "host-claimed", "host-unprovable"))
 
 
 @dataclass(frozen=True, slots=True)

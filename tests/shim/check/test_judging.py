@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from certs.rules.catalogue import CATALOGUE
 from certs.rules.rule import Action, Policy
 from certs.wanted import Settings
-from shim.check.judging import ABSENCE, NEVER_IN_FILES, Options, check
+from shim.check.judging import ABSENCE, NEVER_IN_FILES, SEEN, Options, check
 from shim.check.results import Finding, Result, tally
 
 INGRESS = """\
@@ -150,6 +150,16 @@ def test_collisions_among_the_files_are_told() -> None:
     assert [rule for _, rule, _ in told(ingress.errors)] == ["secret-owned"]
 
 
+def test_of_two_that_claim_the_same_the_first_has_it() -> None:
+    """The other is told, once."""
+    text = INGRESS + "  tls: [{hosts: [shop.example.com], secretName: x}]\n"
+
+    first, second = results(text, text.replace("name: shop\n", "name: other\n", 1))
+
+    assert first.errors == ()
+    assert [rule for _, rule, _ in told(second.errors)] == ["secret-owned"]
+
+
 def test_a_policy_and_a_namespace_choose_the_action() -> None:
     """Settings and the annotation of a Namespace among the files, as in a cluster."""
     typo = INGRESS.replace("cert-manager.io/issuer: le", "cert-manager.io/isuer: le")
@@ -239,9 +249,9 @@ def test_metadata_of_namespaces_and_secrets_is_checked() -> None:
     assert told(only(secret).errors) == [(3, "schema", "metadata.labels[a]")]
 
 
-def test_every_rule_that_is_kept_silent_exists() -> None:
-    """A rule that is renamed must not begin to warn of what files cannot show."""
-    assert CATALOGUE.keys() >= ABSENCE | NEVER_IN_FILES
+def test_every_rule_that_asks_for_other_objects_is_sorted() -> None:
+    """A new one must say in `shim.check.judging` whether files can answer it, and whether absence in them counts."""
+    assert {entry.id for entry in CATALOGUE.values() if entry.needs_facts} == ABSENCE | NEVER_IN_FILES | SEEN
 
 
 def test_exit_codes() -> None:
