@@ -43,6 +43,8 @@ _ECDSA: Final = frozenset(
         SignatureAlgorithmOID.ECDSA_WITH_SHA512,
     )
 )
+# id-ecPublicKey, and behind it a SEQUENCE of parameters instead of a curve's OID (RFC 5480 §2.1.1 forbids it).
+_EXPLICIT: Final = bytes.fromhex("06072a8648ce3d0201") + b"\x30"
 _PSS_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _INSECURE: Final = {SignatureAlgorithmOID.RSA_WITH_MD5: "MD5-RSA"}
 _UNIMPLEMENTED: Final = "x509: cannot verify signature: algorithm unimplemented"
@@ -88,11 +90,26 @@ def _check_signature(csr: x509.CertificateSigningRequest) -> None:
         raise _Refused(f"x509: cannot verify signature: insecure algorithm {_INSECURE[oid]}")
     failure = _failure_of(key, csr)
     try:
-        valid = csr.is_signature_valid
+        _verify(key, csr)
     except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
         raise _Refused(failure) from error
-    if not valid:
-        raise _Refused(failure)
+
+
+def _verify(key: SignedKey, csr: x509.CertificateSigningRequest) -> None:
+    """Raise InvalidSignature if the signature is not by the key.
+
+    By hand, since the library's own `csr.is_signature_valid` takes no SHA-1, and Go does.
+    """
+    signature, signed, digest = csr.signature, csr.tbs_certrequest_bytes, csr.signature_hash_algorithm
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        key.verify(signature, signed)
+    elif digest is None:
+        raise InvalidSignature
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(digest))
+    else:
+        parameters = csr.signature_algorithm_parameters
+        key.verify(signature, signed, parameters if isinstance(parameters, padding.PSS) else padding.PKCS1v15(), digest)
 
 
 def _public_key(csr: x509.CertificateSigningRequest) -> SignedKey:
@@ -103,7 +120,9 @@ def _public_key(csr: x509.CertificateSigningRequest) -> SignedKey:
     match key:
         case rsa.RSAPublicKey() if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
             raise _Refused(f"crypto/rsa: {key.key_size}-bit keys are insecure (see https://go.dev/pkg/crypto/rsa)")
-        case ec.EllipticCurvePublicKey() if not isinstance(key.curve, _CURVES):
+        case ec.EllipticCurvePublicKey() if (
+            not isinstance(key.curve, _CURVES) or _EXPLICIT in csr.tbs_certrequest_bytes
+        ):
             raise _Refused("x509: unsupported elliptic curve")
         case rsa.RSAPublicKey() | ec.EllipticCurvePublicKey() | ed25519.Ed25519PublicKey():
             return key

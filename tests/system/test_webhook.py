@@ -5,6 +5,7 @@ The configurations are narrowed to the test's namespaces, since the control plan
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from certs.api.certificate import CertificateSpec
+from certs.api.meta import IssuerReference
+from certs.pki.csr import build_csr
 from tests.cluster import APIFailure, Cluster, KubectlFailed, Process
 from tests.product import CERTSHIM, CONFIGURATION_NAMES, MANIFESTS, NAMESPACE, Product
 from tests.system.shop import eventually
@@ -203,6 +208,12 @@ def test_a_certificate_that_lacks_something_is_refused_in_the_apis_words(cluster
     assert "at least one of commonName" in str(failure.value)
 
 
+def signing_request() -> str:
+    """Return one that says nothing but a name, as the API carries it."""
+    spec = CertificateSpec(secret_name="x", issuer_ref=IssuerReference("x"), dns_names=("shop.example.com",))
+    return base64.b64encode(build_csr(spec, ec.generate_private_key(ec.SECP256R1()))).decode()
+
+
 @pytest.mark.usefixtures("webhook")
 def test_a_request_carries_who_made_it(cluster: Cluster) -> None:
     """The mutating step fills the identity, the validating step accepts it."""
@@ -211,7 +222,7 @@ def test_a_request_carries_who_made_it(cluster: Cluster) -> None:
         "apiVersion": "cert-manager.io/v1",
         "kind": "CertificateRequest",
         "metadata": {"name": "who"},
-        "spec": {"request": "LS0tLQ==", "issuerRef": {"name": "le"}},
+        "spec": {"request": signing_request(), "issuerRef": {"name": "le"}},
     }
 
     created = cluster.api.post(requests_path, body)
