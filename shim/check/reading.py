@@ -16,12 +16,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import yaml
 
-from shim.check.nodes import Entry, Mapping, Node, Scalar, Sequence, Twice
+from shim.check.nodes import Entry, Mapping, Node, Plain, Scalar, Sequence, TooLarge, Twice
 from shim.check.scalars import key_text, resolve
 from shim.manifests.streams import Chunk, Unreadable, chunks, decoded
 
 MAX_DEPTH: Final = 200  # objects of ours have twenty levels, CRDs forty
 MAX_NODES: Final = 1_000_000  # of one document
+TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep"
 
 MERGE: Final = "<<"
 TEMPLATE: Final = "{{"
@@ -47,32 +48,44 @@ def read(content: bytes) -> Iterator[Node | Unreadable]:
 
 
 def _documents(chunk: Chunk) -> Iterator[Node]:
+    json = _json(chunk)
     try:
-        yield from _Composer(chunk).documents()
+        found = list(_Composer(chunk).documents())
     except (yaml.YAMLError, _Refused) as error:
-        if (tree := _json(chunk)) is not None:
-            yield tree
-            return
-        raise _unreadable(chunk, error) from None
+        if json is None:
+            raise _unreadable(chunk, error) from None
+        found = []
+    if json is not None and not _says(found, json):
+        found = [_tree(json, chunk.line, MAX_DEPTH)]
+    yield from found
 
 
-def _json(chunk: Chunk) -> Node | None:
-    r"""Return JSON that is no YAML (`"\ud83d\ude00"`): without lines, but read."""
+def _json(chunk: Chunk) -> Any:
+    """Return the value of a chunk that is JSON, which kubectl reads as such; None when it is none."""
     if not chunk.text.lstrip().startswith("{"):
         return None
     try:
-        value = msgspec.json.decode(chunk.text)
+        return msgspec.json.decode(chunk.text)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return _tree(value, chunk.line)
 
 
-def _tree(value: Any, line: int) -> Node:
+def _says(found: list[Node], value: Any) -> bool:
+    r"""Is it the same as YAML?  Then the lines are known; `"\ud83d\ude00"` means something else, or nothing."""
+    try:
+        return [Plain()(node) for node in found] == [value]
+    except TooLarge:
+        return False
+
+
+def _tree(value: Any, line: int, depth: int) -> Node:
+    if not depth:
+        raise Unreadable(line, TOO_DEEP)
     match value:
         case dict():
-            return Mapping(line, {key: Entry(line, _tree(member, line)) for key, member in value.items()})
+            return Mapping(line, {key: Entry(line, _tree(member, line, depth - 1)) for key, member in value.items()})
         case list():
-            return Sequence(line, [_tree(member, line) for member in value])
+            return Sequence(line, [_tree(member, line, depth - 1) for member in value])
         case _:
             return Scalar(line, value, str(value))
 
@@ -198,7 +211,7 @@ class _Composer:
 
     def _open(self, event: Any, node: Mapping | Sequence) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            raise _Refused(event.start_mark.line, f"is nested more than {MAX_DEPTH} levels deep")
+            raise _Refused(event.start_mark.line, TOO_DEEP)
         self._named(event, node)
         self._unfinished.add(id(node))
         self._stack.append(_Open(node))

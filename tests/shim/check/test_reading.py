@@ -81,6 +81,8 @@ def test_reads_utf_16() -> None:
         (b"a: !!binary $\n", 1, "no base64"),
         (b"[" * 500, 1, "nested more than 200 levels"),
         (b"- " * 100_000, 1, "nest"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, 1, "nested more than 200 levels"),
+        (b'{"a":' * 9000 + b"1" + b"}" * 9000, 1, "nest"),
     ],
 )
 def test_says_where_and_why_it_cannot_read(content: bytes, line: int, words: str) -> None:
