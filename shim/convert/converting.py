@@ -22,7 +22,7 @@ from shim.convert.notes import Note, Notes
 from shim.convert.trees import Tree, add, mapping, mappings, put, remove, text
 from shim.convert.uses import IssuerKey, Use
 from shim.convert.versions import MARKS, OVERRIDE_CLASS, OVERRIDE_NAME, OWN_KINDS, Age, version_of
-from shim.convert.yaml import Document, parse
+from shim.convert.yaml import LEFT, Document, parse, same
 from shim.manifests.streams import Chunk, Unreadable, chunks, decoded
 
 ISSUERS: Final = frozenset(("Issuer", "ClusterIssuer"))
@@ -115,20 +115,19 @@ def _part(chunk: Chunk, result: Converted) -> _Part:
     return part
 
 
-def _objects(tree: Tree, notes: Notes) -> Iterator[_Object]:
-    """Yield the objects of a document: itself, or the items of a list."""
-    kind, version = text(tree, "kind"), text(tree, "apiVersion")
+def _objects(tree: Tree, notes: Notes, of_list: tuple[str, str] = ("", "")) -> Iterator[_Object]:
+    """Yield the objects of a document: itself, or the items of a list, which may leave their type to a typed list."""
+    version, kind = text(tree, "apiVersion") or of_list[0], text(tree, "kind") or of_list[1]
     if not kind or not version:
         return
     known = version_of(version, kind)
-    if kind.endswith("List") and "items" in tree:
-        if known is not None:
-            put(tree, "apiVersion", known.today)
-        for item in mappings(tree, "items"):
-            yield from _objects(item, notes)
-        return
-    if known is not None and known.today != version:
+    if known is not None and known.today != version and "apiVersion" in tree:
         put(tree, "apiVersion", known.today)
+    if kind.endswith("List") and "items" in tree:
+        item_type = (version, kind.removesuffix("List")) if known is not None else ("", "")
+        for item in mappings(tree, "items"):
+            yield from _objects(item, notes, item_type)
+        return
     yield _Object(tree, kind, known.age if known is not None else None, notes)
 
 
@@ -231,8 +230,8 @@ def _text(part: _Part) -> str:
         return part.chunk.text
     kept = _with_old_lines(part.document.chunk.text, part.before, made)
     again = parse(Chunk(part.chunk.line, kept))
-    if again is None or again.tree != part.document.tree:
-        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", "left as it is")
+    if again is None or not same(again.tree, part.document.tree):
+        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", LEFT)
     return kept.replace("\n", "\r\n") if "\r\n" in part.chunk.text else kept
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
@@ -25,6 +24,8 @@ from shim.manifests.streams import Chunk, Unreadable, is_blank, is_separator
 
 STRING: Final = Tag(suffix="tag:yaml.org,2002:str")
 UNRESOLVED: Final = frozenset(("<<", ""))  # merge keys, and nothing at all
+LEFT: Final = "left as it is"
+MAX_DEPTH: Final = 200  # levels; a CRD has forty
 WIDE: Final = 2**20  # columns: no line is folded that was not
 
 _OPENS: Final = re.compile(r":[ \t]*(?:[&!]\S+[ \t]*)?(?:#.*)?$")  # a key without a value on its line
@@ -83,30 +84,46 @@ def parse(chunk: Chunk) -> Document | None:
         mark = getattr(error, "problem_mark", None)
         line = chunk.line + head.count("\n") + (mark.line if mark is not None else 0)
         problem = getattr(error, "problem", None) or "cannot be parsed"
-        raise Unreadable(line, f"is not YAML: {problem}", "left as it is; render templates first") from None
-    if any(not isinstance(key, str) for key in _keys(tree)):
-        line = chunk.line + chunk.text.count("\n", 0, max(chunk.text.find("{{"), 0))
-        raise Unreadable(line, "has a key that is no text", "left as it is; render templates first")
+        raise Unreadable(line, f"is not YAML: {problem}", f"{LEFT}; render templates first") from None
+    line = chunk.line + chunk.text.count("\n", 0, max(chunk.text.find("{{"), 0))
+    _refuse_odd(tree, line, set(), set())
     is_json = body.lstrip().startswith("{")
     return Document(chunk, head, tree, indent_of(body), is_json) if isinstance(tree, Tree) else None
 
 
-def _keys(tree: Any) -> Iterator[Any]:
-    """Yield the keys of all mappings; what `{{ .Values.x }}` means to YAML is a mapping as a key."""
-    stack, seen = [tree], set()
+def same(one: Any, other: Any) -> bool:
+    """Do two trees say the same?  Shared parts are compared once, so that aliases of aliases take no time."""
+    stack, seen = [(one, other)], set()
     while stack:
-        node = stack.pop()
-        if id(node) in seen:
+        left, right = stack.pop()
+        if (id(left), id(right)) in seen:
             continue
-        seen.add(id(node))
-        match node:
-            case dict():
-                yield from node
-                stack += node.values()
-            case list():
-                stack += node
+        seen.add((id(left), id(right)))
+        match left, right:
+            case dict(), dict() if list(left) == list(right):
+                stack += [(left[key], right[key]) for key in left]
+            case list(), list() if len(left) == len(right):
+                stack += zip(left, right, strict=True)
+            case _ if isinstance(left, dict | list) or left != right:
+                return False
             case _:
                 pass
+    return True
+
+
+def _refuse_odd(node: Any, line: int, above: set[int], done: set[int]) -> None:
+    """Raise Unreadable for what no manifest has: keys that are no text (a template), a value within itself, abysses."""
+    if not isinstance(node, dict | list) or id(node) in done:
+        return
+    if id(node) in above or len(above) >= MAX_DEPTH:
+        raise Unreadable(line, f"contains itself, or has more than {MAX_DEPTH} levels", LEFT)
+    above.add(id(node))
+    if isinstance(node, dict) and any(not isinstance(key, str) for key in node):
+        raise Unreadable(line, "has a key that is no text", f"{LEFT}; render templates first")
+    for member in node.values() if isinstance(node, dict) else node:
+        _refuse_odd(member, line, above, done)
+    above.discard(id(node))
+    done.add(id(node))
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -206,6 +206,17 @@ def test_solvers_of_today_stay_behind_those_of_before() -> None:
     }
 
 
+def test_items_of_a_typed_list_need_no_type_of_their_own() -> None:
+    """What `kubectl get ingresses -o yaml` of old printed for one kind."""
+    item = "{spec: {backend: {serviceName: a, servicePort: 80}}}"
+    text = f"apiVersion: extensions/v1beta1\nkind: IngressList\nitems: [{item}]\n"
+
+    converted = tree(one(text).after)
+
+    assert converted["apiVersion"] == "networking.k8s.io/v1"
+    assert converted["items"] == [{"spec": {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}}}]
+
+
 @pytest.mark.parametrize("ending", ["\r\n", "\n"])
 def test_line_ends_stay(ending: str) -> None:
     """A file from Windows stays one."""
@@ -251,6 +262,24 @@ def test_a_template_is_left_as_it_is_and_told() -> None:
     assert [error.line for error in result.unreadable] == [3]
     assert result.after.startswith(text[:60])
     assert "solvers:" in result.after
+
+
+@pytest.mark.parametrize("tail", ["spec: &a {b: *a}\n", "items: &a\n- *a\n", f"spec: {'[' * 300 + ']' * 300}\n"])
+def test_abysses_are_left_as_they_are(tail: str) -> None:
+    """A value within itself, or endless nesting."""
+    result = one(f"apiVersion: certmanager.k8s.io/v1alpha1\nkind: IssuerList\n{tail}")
+
+    assert result.after.endswith(tail)
+    assert bool(result.unreadable) == ("[[" in tail)
+
+
+def test_aliases_of_aliases_take_no_time() -> None:
+    """They are written as they were, and not unfolded to compare."""
+    laughs = ["  a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    laughs += [f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    text = "\n".join(["apiVersion: certmanager.k8s.io/v1alpha1", "kind: Issuer", "spec:", *laughs, ""])
+
+    assert one(text).after == text.replace("certmanager.k8s.io/v1alpha1", "cert-manager.io/v1")
 
 
 @pytest.mark.parametrize("mapping", [2, 4])
