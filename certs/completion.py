@@ -30,7 +30,7 @@ from certs.annotations import FILLED, LEGACY, TLS_MODE
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.hosts import stored_host
 from certs.manifests import UNSEEN, Manifests
-from certs.mark import NOTHING, Mark, fingerprint, is_copied, is_ours, read_mark, written
+from certs.mark import NOTHING, Mark, fingerprint, is_annotation, is_copied, is_ours, read_mark, written
 from certs.names import ingress_secret_name
 from certs.patch import Operation, add, annotated
 from certs.translation import translation
@@ -38,6 +38,7 @@ from certs.wanted import Settings, is_annotated, is_wanted
 
 MANUAL: Final = "manual"
 MAX_NAME: Final = 253  # of a Secret: a DNS subdomain
+MAX_MENDED: Final = 256  # hosts that are looked at for another form: no CA takes so many names, and each costs time
 
 Entries = tuple[IngressTLS, ...]
 
@@ -133,10 +134,12 @@ def _is_settled(ingress: Ingress) -> bool:
 
 
 def _is_plain(spec: IngressSpec) -> bool:
-    """Are all hosts in ASCII, in small letters and without a final dot?"""
+    """Are all hosts in ASCII, in small letters and without a final dot, or too many to be mended?"""
     hosts = [rule.host for rule in spec.rules]
     for entry in spec.tls:
         hosts += entry.hosts
+    if len(hosts) > MAX_MENDED:
+        return True
     text = "\n".join(hosts)
     return text.isascii() and text == text.lower() and ".\n" not in text and text[-1:] != "."
 
@@ -151,7 +154,7 @@ class _TLS(NamedTuple):
 
 def _untouched(entries: Entries, mark: Mark) -> _TLS:
     """Leave the entries as they are, and what the mark says of them."""
-    return _TLS(entries, {name: digits for name, digits in mark.items() if "/" not in name})
+    return _TLS(entries, {name: digits for name, digits in mark.items() if not is_annotation(name)})
 
 
 def _filled(ingress: Ingress, mark: Mark, manifests: Manifests, *, plain: bool) -> _TLS:
@@ -163,7 +166,7 @@ def _filled(ingress: Ingress, mark: Mark, manifests: Manifests, *, plain: bool) 
     old, rules, name = ingress.spec.tls, ingress.spec.rules, ingress.metadata.name
     warnings = () if plain else _refused_rules(rules)
     if not old:
-        hosts = _hosts(rules)
+        hosts = _hosts(rules, plain=plain)
         if not hosts or not name:
             return _TLS(old, NOTHING, warnings)
         secret = ingress_secret_name(name)
@@ -171,7 +174,7 @@ def _filled(ingress: Ingress, mark: Mark, manifests: Manifests, *, plain: bool) 
     told = () if plain else _canonical(old)
     place = next((i for i, entry in enumerate(old) if is_ours(entry.secret_name, entry.hosts, mark)), None)
     entries = _named(_stored(old) if told else old, name)
-    entries, ours = _hosted(entries, place, rules, manifests)
+    entries, ours = _hosted(entries, place, _hosts(rules, plain=plain), manifests)
     return _TLS(old if entries == old else entries, ours, warnings + told)
 
 
@@ -203,14 +206,13 @@ def _stored(entries: Entries) -> Entries:
     return tuple(found)
 
 
-def _hosts(rules: tuple[IngressRule, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(stored_host(rule.host) for rule in rules if rule.host))
+def _hosts(rules: tuple[IngressRule, ...], *, plain: bool) -> tuple[str, ...]:
+    hosts = [rule.host for rule in rules if rule.host]
+    return tuple(dict.fromkeys(hosts if plain else map(stored_host, hosts)))
 
 
-def _hosted(
-    entries: Entries, place: int | None, rules: tuple[IngressRule, ...], manifests: Manifests
-) -> tuple[Entries, Mark]:
-    """Give the hosts that no other entry has to one entry, the one that has had them or the first empty; and mark it.
+def _hosted(entries: Entries, place: int | None, rules: tuple[str, ...], manifests: Manifests) -> tuple[Entries, Mark]:
+    """Give the rules' hosts that no other entry has to one entry, the one that had them or the first empty; and mark it.
 
     Hosts that stay keep their places, so that a rule that only moves changes no Certificate.  With no host left,
     what was there stays.
@@ -221,7 +223,7 @@ def _hosted(
         return entries, NOTHING
     entry = entries[place]
     taken = {host for i, other in enumerate(entries) if i != place for host in other.hosts}
-    free = dict.fromkeys(host for host in _hosts(rules) if host not in taken)
+    free = dict.fromkeys(host for host in rules if host not in taken)
     hosts = tuple(dict.fromkeys([*filter(free.__contains__, entry.hosts), *free])) or entry.hosts
     if not hosts or (entry.hosts and hosts != entry.hosts and manifests.has_hosts(entry.secret_name)):
         return entries, NOTHING

@@ -18,7 +18,8 @@ from certs.names import is_subdomain
 MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
 MAX_WRITTEN: Final = 4 * MAX_NAME  # characters that may become a name; mapping takes time for each
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+_LABEL = rf"[a-z0-9_](?:[a-z0-9_-]{{0,{MAX_LABEL - 2}}}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 
 
 def is_ip_address(text: str) -> bool:
@@ -101,13 +102,11 @@ def host_problem(host: str) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return len(name) <= MAX_NAME and all(
-        len(label) <= MAX_LABEL and _LABEL.fullmatch(label) is not None for label in name.split(".")
-    )
+    return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
 
 
 def _ascii_remedy(host: str) -> str:
-    try:
-        return f"write {host.encode('idna').decode()}"
-    except UnicodeError:
-        return "write its A-label form (xn--…)"
+    if len(host) > MAX_NAME:  # mapping takes time for each character
+        return f"write a name of at most {MAX_NAME} characters"
+    stored = stored_host(host)
+    return f"write {stored}" if stored is not host else "write its A-label form (xn--…)"

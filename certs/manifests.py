@@ -54,6 +54,7 @@ class _Managed(APIStruct, frozen=True):
     metadata: _ManagedMetadata = _ManagedMetadata()
 
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 _MANIFEST: Final = msgspec.json.Decoder(_Manifest)
 _MANAGED: Final = msgspec.json.Decoder(_Managed)
 
@@ -82,7 +83,7 @@ def last_applied(annotations: Mapping[str, str]) -> Applied | None:
         return None
     try:
         manifest = _MANIFEST.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except UNREADABLE:
         return None
     return Applied(frozenset(manifest.metadata.annotations or ()), manifest.spec.tls or ())
 
@@ -113,7 +114,7 @@ class _Version:
     def _metadata(self) -> _ManagedMetadata:
         try:
             return _MANAGED.decode(self.raw).metadata
-        except (msgspec.DecodeError, UnicodeError):
+        except UNREADABLE:
             return _ManagedMetadata()
 
     @cached_property

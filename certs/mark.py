@@ -46,6 +46,11 @@ def is_ours(name: str, texts: tuple[str, ...], mark: Mark) -> bool:
     return bool(texts) and name in mark and mark[name] == fingerprint(texts)
 
 
+def is_annotation(name: str) -> bool:
+    """Is it the key of an annotation?  The name of a Secret has no slash."""
+    return "/" in name
+
+
 def written(mark: Mark) -> str:
     """Return the annotation's text, the same for the same mark; empty when nothing is ours."""
     return ",".join(f"{name}={mark[name]}" for name in sorted(mark))

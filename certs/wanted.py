@@ -46,6 +46,7 @@ RSA_SIZES: Final = range(2048, 8193)
 ECDSA_SIZES: Final = (256, 384, 521)
 DEFAULT_HOURS: Final = 2160
 SECRET_REMEDY: Final = "write small letters, digits, hyphens and dots, at most 253, for example shop-tls"  # noqa: S105
+MAX_TOLD: Final = 100  # problems of one sort
 OWN_GROUPS: Final = ("", "cert-manager.io")
 OWN_KINDS: Final = ("", "Issuer", "ClusterIssuer")
 _TRANSLATED_KEYS: Final = frozenset(annotation.key for annotation in known.TRANSLATED)
@@ -263,13 +264,19 @@ def incomplete_entries(entries: tuple[IngressTLS, ...]) -> list[Problem]:
 
 
 def bad_hosts(entry: int, hosts: tuple[str, ...]) -> list[Problem]:
-    """Return a problem for each host of that entry of `spec.tls` that is no DNS name, wildcard or IP address."""
-    found = []
+    """Return a problem for each host of that entry of `spec.tls` that is no DNS name, wildcard or IP address.
+
+    Of very many the first are told: nobody mends a hundred at once.
+    """
+    found: list[Problem] = []
     for i, host in enumerate(hosts):
         detail = host_problem(host)
-        if detail:
-            what, _, remedy = detail.partition("; ")
-            found.append(Problem(TLS @ entry / "hosts" @ i, ProblemType.INVALID, what, host, remedy))
+        if not detail:
+            continue
+        what, _, remedy = detail.partition("; ")
+        found.append(Problem(TLS @ entry / "hosts" @ i, ProblemType.INVALID, what, host, remedy))
+        if len(found) == MAX_TOLD:
+            break
     return found
 
 

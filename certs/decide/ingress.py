@@ -18,13 +18,13 @@ from typing import Final
 
 import msgspec
 
-from certs.annotations import FILLED
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressTLS
 from certs.api.meta import controller_of, is_true
 from certs.completion import Completion, complete
 from certs.decide.effects import Tell
 from certs.manifests import last_applied
+from certs.mark import is_annotation, read_mark, written
 from certs.outcomes import DONE, Outcome, Permanent
 from certs.problems import Problems
 from certs.wanted import Settings, certificate_names, certificates, is_wanted
@@ -100,8 +100,7 @@ def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
     if not is_wanted(ingress, settings):
         return DONE
     if observed.is_fillable:
-        completed = observed.completion.ingress
-        return FillTLS(completed.spec.tls, completed.metadata.annotations.get(FILLED, ""))
+        return FillTLS(observed.completion.ingress.spec.tls, _mark_of_tls(observed))
     wanted = certificates(observed.served, settings)
     if isinstance(wanted, Problems):
         raise Permanent(f"cannot ask for certificates: {wanted}", reason="BadConfig")
@@ -114,6 +113,15 @@ def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
             return ApplyCertificate(certificate, is_new=False)
     surplus = _surplus(observed)
     return DeleteCertificate(surplus[0].metadata.name) if surplus else DONE
+
+
+def _mark_of_tls(observed: ObservedIngress) -> str:
+    """Return the mark with what is ours of `spec.tls` from now on; annotations are translated at admission only."""
+    before, after = (
+        read_mark(ingress.metadata.annotations) for ingress in (observed.ingress, observed.completion.ingress)
+    )
+    kept = {name: digits for name, digits in before.items() if is_annotation(name)}
+    return written(kept | {name: digits for name, digits in after.items() if not is_annotation(name)})
 
 
 def is_controlled_by(certificate: Certificate, ingress: Ingress) -> bool:

@@ -316,6 +316,13 @@ def test_nothing_that_was_written_is_changed(given: Ingress) -> None:
         assert key == "certshim.io/filled" or key in mark or completed.metadata.annotations[key] == value
 
 
+def test_more_hosts_than_any_certificate_has_are_not_mended() -> None:
+    """They are shown to the API server as they were written, and cost nothing."""
+    given = ingress(IngressTLS(tuple(f"ü{i}.example" for i in range(300)), "x"))
+
+    assert complete(given, SETTINGS).operations == ()
+
+
 def test_many_entries_without_a_name_take_no_time() -> None:
     """A hundred thousand are named in one pass."""
     given = ingress(*[IngressTLS(("x.example",))] * 100_000)

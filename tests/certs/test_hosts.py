@@ -72,6 +72,38 @@ def test_a_host_is_stored_in_the_form_that_an_ingress_takes(host: str, stored: s
     assert stored_host(stored) is stored
 
 
+LABEL = "x" * 63
+
+
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("WWW.example.com", ""),
+        ("_dmarc.a_b.example.com", ""),
+        ("*.example.com", ""),
+        ("2001:db8::1", ""),
+        (f"{LABEL}.{LABEL}.{LABEL}.{LABEL[:61]}", ""),
+        (f"{LABEL}.{LABEL}.{LABEL}.{LABEL[:62]}", "is no DNS name"),
+        (f"{LABEL}x.example.com", "is no DNS name"),
+        ("-a.example.com", "is no DNS name"),
+        ("a-.example.com", "is no DNS name"),
+        ("a..example.com", "is no DNS name"),
+        ("", "is no DNS name"),
+        ("example.com.", "has a space or a final dot; write example.com"),
+        ("*.*.example.com", "has a star that is not its whole first label"),
+        ("https://example.com", "looks like a URL"),
+        ("Bücher.example", "is not in ASCII form; write xn--bcher-kva.example"),
+        ("\u212a.example", "is not in ASCII form; write k.example"),
+        ("ü..example", "is not in ASCII form; write its A-label form"),
+        ("ü" * 500_000, "is not in ASCII form; write a name of at most 253 characters"),
+    ],
+)
+def test_what_is_no_host_is_told_with_what_to_write(host: str, problem: str) -> None:
+    """The Kelvin sign is no k, though a comparison without case takes it for one."""
+    assert problem in host_problem(host)
+    assert bool(problem) == bool(host_problem(host))
+
+
 @pytest.mark.parametrize(
     ("names", "left"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from certs.api.ingress import IngressTLS
@@ -11,7 +12,7 @@ from certs.mark import is_ours, read_mark
 from certs.problems import Path, Problem, ProblemType
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Action, Rule
-from certs.wanted import TLS, bad_secrets
+from certs.wanted import MAX_TOLD, TLS, bad_secrets
 
 
 def check_secret_names(subject: Subject) -> Iterable[Problem]:
@@ -28,7 +29,7 @@ def check_redundant(subject: Subject) -> Iterator[Problem]:
     for i, entry in enumerate(subject.ingress.spec.tls):
         hosts = entry.hosts
         if len(hosts) > 1 and (len(set(hosts)) != len(hosts) or any(map(is_wildcard, hosts))):
-            yield from _redundant(subject, TLS @ i / "hosts", entry)
+            yield from islice(_redundant(subject, TLS @ i / "hosts", entry), MAX_TOLD)
 
 
 def _redundant(subject: Subject, path: Path, entry: IngressTLS) -> Iterator[Problem]:

@@ -229,6 +229,14 @@ def test_hosts_follow_the_rules_where_admission_was_not_asked() -> None:
     assert step == FillTLS((IngressTLS((HOST, "b.test"), "shop-tls"),), f"shop-tls={fingerprint([HOST, 'b.test'])}")
 
 
+def test_what_the_controller_does_not_translate_it_does_not_mark() -> None:
+    """A key that somebody else writes later is theirs."""
+    step = decide(ObservedIngress(ingress(annotations={"certmanager.k8s.io/issuer": "le"})), NOW)
+
+    assert isinstance(step, FillTLS)
+    assert step.mark == f"shop-tls={fingerprint([HOST])}"
+
+
 WILD = IngressTLS(hosts=("*.test", "a.test"), secret_name="shop-tls")
 
 
