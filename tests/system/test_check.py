@@ -26,6 +26,7 @@ from tests.cluster.cluster import Cluster, KubectlFailed
 pytestmark = pytest.mark.system
 
 CRDS = Path(__file__).parents[2] / "manifests" / "crds"
+CONVERTED = Path(__file__).parents[1] / "cases" / "legacy" / "today"
 KEYS = ("cert-manager.io/disable-validation", "certmanager.k8s.io/disable-validation")
 
 CERTIFICATE = """\
@@ -158,6 +159,14 @@ def test_filled_objects_pass_both(cluster: Cluster, namespace: str, kind: Any, v
     text = yaml.safe_dump({**filled(kind, variant), "metadata": {"name": name}})
 
     assert (complaint(cluster, namespace, text), form(text)) == ("", [])
+
+
+@pytest.mark.parametrize("path", sorted(CONVERTED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_converted_manifests_are_taken(cluster: Cluster, namespace: str, path: Path) -> None:
+    """What `certshim convert` makes of manifests of before has the form of today."""
+    text = path.read_text().replace("namespace: shop", f"namespace: {namespace}")
+
+    cluster.kubectl("apply", "-n", namespace, "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
 
 def test_all_kinds_are_compared() -> None:
