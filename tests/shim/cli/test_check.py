@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +44,15 @@ def test_the_examples_are_clean() -> None:
 
     assert result.exit_code == 0, result.output
     assert "no warnings" in result.output
+
+
+def test_the_hooks_run_what_there_is() -> None:
+    """`.pre-commit-hooks.yaml` names commands and options of this program."""
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()):
+        program, *arguments = hook["entry"].split()
+
+        assert program == "certshim"
+        assert CliRunner().invoke(main, [*arguments, str(ROOT / "manifests" / "examples")]).exit_code == 0
 
 
 def test_folders_are_searched(tmp_path: Path) -> None:
