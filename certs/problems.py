@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from certs.gojson import go_json
+
 
 class ProblemType(StrEnum):
     """The types of Kubernetes field errors, in their own words."""
@@ -53,6 +55,12 @@ class Unshown:
 UNSHOWN = Unshown()
 
 
+class Word(str):
+    """A value of a type made of Go's `string`, such as a Service's type: shown as JSON, not as `%q`."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong; `remedy` says what to write instead, `rule` which rule found it.
@@ -78,6 +86,8 @@ class Problem:
 
 def show(value: object) -> str:
     """Return a value as Go shows it in a field error: strings quoted, the rest as JSON."""
+    if isinstance(value, Word):
+        return go_json(str(value)).decode()
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 

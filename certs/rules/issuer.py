@@ -22,6 +22,7 @@ from certs.api.issuer import (
     VenafiIssuer,
     issuer_types,
 )
+from certs.pki.bundle import has_certificate
 from certs.problems import Path, Problems
 from certs.rules.findings import Findings
 from certs.rules.solver import check_solver
@@ -31,9 +32,11 @@ EAB_WARNING: Final = (
     "ACME issuer spec field 'externalAccount.keyAlgorithm' is deprecated. The value of this field will be ignored."
 )
 TLS_EXCLUSIVE: Final = "caBundle and skipTLSVerify are mutually exclusive and cannot both be set"
-BUNDLES_EXCLUSIVE: Final = "specified caBundle and caBundleSecretRef cannot be used together"
+SNIP: Final = "<snip>"  # instead of a value that is long or nobody's business
 VAULT_AUTHS: Final = "please supply one of: appRole, kubernetes, tokenSecretRef, clientCertificate, aws"
+VAULT_TOKENS: Final = "please supply one of: secretRef, serviceAccountRef"
 VENAFI_TYPES: Final = "please supply one of: tpp, cloud, ngts"
+TPP_BUNDLES: Final = "may not specify more than one of caBundle/caBundleSecretRef as TPP CA Bundle"
 
 
 def judge_issuer(issuer: AnyIssuer) -> Findings:
@@ -48,12 +51,12 @@ def judge_issuer(issuer: AnyIssuer) -> Findings:
             remedy="add one of spec.acme, spec.ca, spec.selfSigned, spec.vault, spec.venafi",
         )
         return findings
-    for later in types[1:]:
+    first, *others = types
+    CHECKS[first](SPEC / first, _config(spec, first), problems)
+    for later in others:
         detail = "may not specify more than one issuer type"
         problems.forbidden(SPEC / later, detail, remedy=f"make a second issuer for {later}")
-    first = types[0]
-    CHECKS[first](SPEC / first, _config(spec, first), problems)
-    if spec.acme is not None and first == "acme":
+    if spec.acme is not None:
         findings.warnings.extend(_acme_warnings(spec.acme))
     return findings
 
@@ -71,10 +74,9 @@ def _config(spec: IssuerSpec, kind: str) -> Any:
 def check_acme(path: Path, acme: ACMEIssuer, problems: Problems) -> None:
     """A server, an account key, and solvers that are solvers."""
     if acme.ca_bundle and acme.skip_tls_verify:
-        problems.invalid(path / "caBundle", "<snip>", TLS_EXCLUSIVE, remedy="remove skipTLSVerify")
+        problems.invalid(path / "caBundle", "", TLS_EXCLUSIVE, remedy="remove skipTLSVerify")
         problems.invalid(path / "skipTLSVerify", value=True, detail=TLS_EXCLUSIVE)
-    if acme.ca_bundle and b"-----BEGIN CERTIFICATE-----" not in acme.ca_bundle:
-        problems.invalid(path / "caBundle", "", "cert bundle didn't contain any valid certificates")
+    _check_bundle(path / "caBundle", acme.ca_bundle, "", problems)
     if not acme.private_key_secret_ref.name:
         problems.required(
             path / "privateKeySecretRef" / "name",
@@ -131,60 +133,69 @@ def check_vault(path: Path, vault: VaultIssuer, problems: Problems) -> None:
     if not vault.path:
         problems.required(path / "path", remedy="write the sign path, for example pki_int/sign/role")
     _check_mount(path / "path", vault.path, problems)
-    if vault.ca_bundle and b"-----BEGIN CERTIFICATE-----" not in vault.ca_bundle:
-        problems.invalid(path / "caBundle", "<snip>", "cert bundle didn't contain any valid certificates")
+    _check_bundle(path / "caBundle", vault.ca_bundle, SNIP, problems)
     if vault.ca_bundle and vault.ca_bundle_secret_ref is not None:
-        problems.invalid(path / "caBundle", "<snip>", BUNDLES_EXCLUSIVE)
-        problems.invalid(path / "caBundleSecretRef", vault.ca_bundle_secret_ref.name, BUNDLES_EXCLUSIVE)
-    cert, key = vault.client_cert_secret_ref, vault.client_key_secret_ref
-    if (cert is None) != (key is None):
-        missing, given = (
-            ("clientKeySecretRef", "clientCertSecretRef") if cert else ("clientCertSecretRef", "clientKeySecretRef")
-        )
-        problems.invalid(path / missing, "", f"{missing} must be provided when defining the {given}")
+        _exclude(path, "caBundle", SNIP, "caBundleSecretRef", problems)
+        _exclude(path, "caBundleSecretRef", vault.ca_bundle_secret_ref.name, "caBundle", problems)
+    certificate, key = vault.client_cert_secret_ref, vault.client_key_secret_ref
+    if certificate is not None and key is None:
+        _demand(path, "clientKeySecretRef", "clientCertSecretRef", problems)
+    if key is not None and certificate is None:
+        _demand(path, "clientCertSecretRef", "clientKeySecretRef", problems)
     _check_vault_auth(path / "auth", vault.auth, problems)
 
 
+def _exclude(path: Path, field: str, value: str, other: str, problems: Problems) -> None:
+    problems.invalid(path / field, value, f"specified {field} and {other} cannot be used together")
+
+
+def _demand(path: Path, field: str, other: str, problems: Problems) -> None:
+    problems.invalid(path / field, SNIP, f"{field} must be provided when defining the {other}")
+
+
 def _check_vault_auth(path: Path, auth: VaultAuth, problems: Problems) -> None:
-    if not any((auth.token_secret_ref, auth.app_role, auth.client_certificate, auth.kubernetes, auth.aws)):
-        problems.required(path, VAULT_AUTHS)
+    """Each way that is there must be whole; that there are several is the controller's to refuse."""
     if auth.app_role is not None:
-        if not auth.app_role.role_id:
-            problems.required(path / "appRole" / "roleId")
-        if not auth.app_role.secret_ref.name:
-            problems.required(path / "appRole" / "secretRef" / "name")
-        _check_mount(path / "appRole" / "path", auth.app_role.path, problems)
+        role = path / "appRole"
+        _require(role / "roleId", auth.app_role.role_id, problems)
+        _require(role / "secretRef" / "name", auth.app_role.secret_ref.name, problems)
+        _check_mount(role / "path", auth.app_role.path, problems)
     if auth.client_certificate is not None:
-        _check_mount(path / "clientCertificate" / "path", auth.client_certificate.mount_path, problems)
+        _check_mount(path / "clientCertificate" / "path", auth.client_certificate.mount_path, problems)  # sic
     if auth.kubernetes is not None:
         _check_vault_kubernetes(path / "kubernetes", auth.kubernetes, problems)
     if auth.aws is not None:
         _check_vault_aws(path / "aws", auth.aws, problems)
+    ways = (auth.token_secret_ref, auth.app_role, auth.client_certificate, auth.kubernetes, auth.aws)
+    if all(way is None for way in ways):
+        problems.required(path, VAULT_AUTHS)
 
 
 def _check_vault_kubernetes(path: Path, kubernetes: VaultKubernetes, problems: Problems) -> None:
-    if not kubernetes.role:
-        problems.required(path / "role")
+    _require(path / "role", kubernetes.role, problems)
+    _check_mount(path / "path", kubernetes.mount_path, problems)  # sic, the field is mountPath
     secret = kubernetes.secret_ref is not None and bool(kubernetes.secret_ref.name)
     account = kubernetes.service_account_ref
+    if account is not None:
+        _require(path / "serviceAccountRef" / "name", account.name, problems)
     if not secret and account is None:
-        problems.required(path, "please supply one of: secretRef, serviceAccountRef")
+        problems.required(path, VAULT_TOKENS, remedy="add serviceAccountRef")
     if secret and account is not None:
-        problems.forbidden(path, "please supply one of: secretRef, serviceAccountRef")
-    if account is not None and not account.name:
-        problems.required(path / "serviceAccountRef" / "name")
-    _check_mount(path / "path", kubernetes.mount_path, problems)
+        problems.forbidden(path, VAULT_TOKENS, remedy="keep serviceAccountRef")
 
 
 def _check_vault_aws(path: Path, aws: VaultAWS, problems: Problems) -> None:
-    if not aws.role:
-        problems.required(path / "role")
-    if aws.service_account_ref is not None:
-        if not aws.service_account_ref.name:
-            problems.required(path / "serviceAccountRef" / "name")
-        if not aws.iam_role_arn:
-            problems.required(path / "iamRoleArn")
+    _require(path / "role", aws.role, problems)
     _check_mount(path / "mountPath", aws.mount_path, problems)
+    if aws.service_account_ref is not None:
+        _require(path / "serviceAccountRef" / "name", aws.service_account_ref.name, problems)
+        if not aws.iam_role_arn:
+            problems.required(path / "iamRoleArn", "iamRoleArn is required when using serviceAccountRef for IRSA")
+
+
+def _require(path: Path, value: str, problems: Problems) -> None:
+    if not value:
+        problems.required(path)
 
 
 def _check_mount(path: Path, mount: str, problems: Problems) -> None:
@@ -192,26 +203,27 @@ def _check_mount(path: Path, mount: str, problems: Problems) -> None:
         problems.invalid(path, mount, "must not contain '..' path segments")
 
 
+def _check_bundle(path: Path, bundle: bytes, shown: str, problems: Problems) -> None:
+    if bundle and not has_certificate(bundle):
+        detail = "cert bundle didn't contain any valid certificates"
+        problems.invalid(path, shown, detail, remedy="base64-encode a PEM file with the CA's certificate")
+
+
 def check_venafi(path: Path, venafi: VenafiIssuer, problems: Problems) -> None:
     """A zone, and exactly one service with what it needs."""
-    if not venafi.zone:
-        problems.required(path / "zone")
-    services = [service for service in (venafi.tpp, venafi.cloud, venafi.ngts) if service is not None]
+    _require(path / "zone", venafi.zone, problems)
+    if venafi.tpp is not None:
+        _require(path / "tpp" / "url", venafi.tpp.url, problems)
+        if venafi.tpp.ca_bundle and venafi.tpp.ca_bundle_secret_ref is not None:
+            problems.forbidden(path / "tpp", TPP_BUNDLES, remedy="keep one of the two")
+    if venafi.ngts is not None:
+        _require(path / "ngts" / "tsgID", venafi.ngts.tsg_id, problems)
+        _require(path / "ngts" / "credentialsRef" / "name", venafi.ngts.credentials_ref.name, problems)
+    services = sum(service is not None for service in (venafi.tpp, venafi.cloud, venafi.ngts))
     if not services:
         problems.required(path, VENAFI_TYPES)
-    if len(services) > 1:
-        problems.forbidden(path, VENAFI_TYPES)
-    if venafi.tpp is not None:
-        if not venafi.tpp.url:
-            problems.required(path / "tpp" / "url")
-        if venafi.tpp.ca_bundle and venafi.tpp.ca_bundle_secret_ref is not None:
-            detail = "may not specify more than one of caBundle/caBundleSecretRef as TPP CA Bundle"
-            problems.forbidden(path / "tpp", detail)
-    if venafi.ngts is not None:
-        if not venafi.ngts.tsg_id:
-            problems.required(path / "ngts" / "tsgID")
-        if not venafi.ngts.credentials_ref.name:
-            problems.required(path / "ngts" / "credentialsRef" / "name")
+    if services > 1:
+        problems.forbidden(path, VENAFI_TYPES, remedy="keep one of them")
 
 
 CHECKS: Final[dict[str, Callable[[Path, Any, Problems], None]]] = {

@@ -1,0 +1,147 @@
+"""CA bundles, judged as leniently as Go's `CertPool.AppendCertsFromPEM`: one certificate that can be read is enough.
+
+Everything else is skipped without a word there: text around blocks, blocks of other types (`TRUSTED CERTIFICATE`, too),
+blocks with headers, blocks that are not base64, certificates that Go cannot read.  So that the decision is the
+same, the search for blocks is that of Go's `pem.Decode`, step by step, and what `cryptography` reads but
+Go refuses (`crypto/x509`, `parseCertificate`) is refused here.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+
+_BEGIN: Final = b"-----BEGIN "
+_END: Final = b"\n-----END "
+_DASHES: Final = b"-----"
+_CERTIFICATE: Final = b"CERTIFICATE"
+_SEQUENCE: Final = b"\x30"
+
+# The curves that Go knows; a key on another one makes it refuse the certificate.
+_CURVES: Final = (ec.SECP224R1, ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+# The algorithms of keys that Go reads; a key of another passes unread.
+_KEYS: Final = frozenset(
+    (
+        x509.PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5,
+        x509.PublicKeyAlgorithmOID.DSA,
+        x509.PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
+        x509.PublicKeyAlgorithmOID.X25519,
+        x509.PublicKeyAlgorithmOID.ED25519,
+    )
+)
+
+# Extensions that RFC 5280 forbids to be critical (§4.2.1.1, §4.2.1.2, §4.2.2.1), where Go insists.
+_NEVER_CRITICAL: Final = frozenset(
+    (x509.AuthorityKeyIdentifier.oid, x509.SubjectKeyIdentifier.oid, x509.AuthorityInformationAccess.oid)
+)
+
+# What `cryptography` raises about a certificate that is broken somewhere, some of it only when that place is looked at.
+_BROKEN: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+def has_certificate(pem: bytes) -> bool:
+    """Is there at least one certificate that Go would take from it?"""
+    return any(is_certificate(der) for der in certificate_blocks(pem))
+
+
+def is_certificate(der: bytes) -> bool:
+    """Would Go read these bytes as a certificate?
+
+    Exact but for certificates that are broken inside an extension, where each of the two looks into some that the other
+    does not.
+    """
+    if not der.startswith(_SEQUENCE):
+        return False
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return _is_whole(certificate, der) and _is_key_read(certificate)
+    except _BROKEN:
+        return False
+
+
+def _is_whole(certificate: x509.Certificate, der: bytes) -> bool:
+    """Is everything but the key as Go wants it?  Raises what `cryptography` raises where it looks only when asked."""
+    if certificate.serial_number < 0:
+        return False
+    signed = certificate.tbs_certificate_bytes
+    algorithm = der.find(signed) + len(signed)
+    if der[algorithm : algorithm + 2 + der[algorithm + 1]] not in signed:  # it stands there twice, RFC 5280 §4.1.1.2
+        return False
+    _ = certificate.subject, certificate.issuer
+    return not any(extension.critical and extension.oid in _NEVER_CRITICAL for extension in certificate.extensions)
+
+
+def _is_key_read(certificate: x509.Certificate) -> bool:
+    if certificate.public_key_algorithm_oid not in _KEYS:
+        return True
+    key = certificate.public_key()
+    return not isinstance(key, ec.EllipticCurvePublicKey) or isinstance(key.curve, _CURVES)
+
+
+def certificate_blocks(pem: bytes) -> Iterator[bytes]:
+    """Yield the contents of the blocks of type CERTIFICATE that have no headers, in order.
+
+    Go takes the first END line and the last BEGIN line before it; what does not fit together is passed over.
+    """
+    rest = 0
+    while (end := pem.find(_END, rest)) >= 0:
+        begin = pem.rfind(_BEGIN, rest, end)
+        trailer = end + len(_END)
+        content = trailer
+        if begin == rest or (begin > rest and pem[begin - 1 : begin] == b"\n"):
+            label, content = _line(pem, begin + len(_BEGIN))
+            if label.endswith(_DASHES):
+                headers, content = _skip_headers(pem, content)
+                if content >= len(pem) or content > trailer:
+                    return  # where Go gives up
+                # Without headers the line break before END may be that of the BEGIN line.
+                block = _content(pem, label, content, end) if content <= end + (not headers) else None
+                if block is not None:
+                    if not headers and label[: -len(_DASHES)] == _CERTIFICATE:
+                        yield block
+                    _, rest = _line(pem, trailer - 1)
+                    continue
+        rest = trailer
+
+
+def _skip_headers(pem: bytes, start: int) -> tuple[int, int]:
+    """Return how many lines with a colon follow, and where the first one without starts."""
+    headers = 0
+    while start < len(pem):
+        line, following = _line(pem, start)
+        if b":" not in line:
+            break
+        headers, start = headers + 1, following
+    return headers, start
+
+
+def _content(pem: bytes, label: bytes, start: int, end: int) -> bytes | None:
+    """Return what the block holds; None when its lines do not fit together or it is no base64."""
+    closing, _ = _line(pem, end + len(_END))
+    if closing != label:
+        return None
+    try:
+        return binascii.a2b_base64(pem[start:end].translate(None, b" \t\r\n"), strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+def _line(pem: bytes, start: int) -> tuple[bytes, int]:
+    """Return the line that starts there, without white space at its end, and where the next one starts."""
+    end = pem.find(b"\n", start)
+    if end < 0:
+        return pem[start:].rstrip(b" \t"), len(pem)
+    return pem[start:end].removesuffix(b"\r").rstrip(b" \t"), end + 1
