@@ -212,7 +212,7 @@ def _hosts(rules: tuple[IngressRule, ...], *, plain: bool) -> tuple[str, ...]:
 
 
 def _hosted(entries: Entries, place: int | None, rules: tuple[str, ...], manifests: Manifests) -> tuple[Entries, Mark]:
-    """Give the rules' hosts that no other entry has to one entry, the one that had them or the first empty; and mark it.
+    """Give the rules' hosts that no other entry has to one entry, that which had them or the first empty, and mark it.
 
     Hosts that stay keep their places, so that a rule that only moves changes no Certificate.  With no host left,
     what was there stays.
