@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from certs import publicca
 from certs.judge import Judge
 from shim.kube.errors import KubeError
 from webhook import tls
@@ -40,6 +41,7 @@ class Process:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.serving = Serving()
+        publicca.prepare()
         self._surroundings = None if settings.standalone else _surroundings(settings)
         facts = self._surroundings.facts if self._surroundings is not None else None
         approver = self._surroundings.approver if self._surroundings is not None else None

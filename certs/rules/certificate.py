@@ -40,7 +40,25 @@ PRIVATE_KEY: Final = SPEC / "privateKey"
 MIN_DURATION: Final = timedelta(hours=1)
 MIN_RENEW_BEFORE: Final = timedelta(minutes=5)
 DEFAULT_DURATION: Final = "2160h"
-RENEWAL_POLICIES: Final = ("RenewBefore", "Disabled")
+RENEWAL_POLICIES: Final = ("Disabled", "RenewBefore")
+CRON_FORM: Final = "cron needs to follow: cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow"
+MICROSECOND: Final = timedelta(microseconds=1)
+SUBJECT_IN_GO: Final = {
+    "Organizations": "organizations",
+    "Countries": "countries",
+    "OrganizationalUnits": "organizational_units",
+    "Localities": "localities",
+    "Provinces": "provinces",
+    "StreetAddresses": "street_addresses",
+    "PostalCodes": "postal_codes",
+    "SerialNumber": "serial_number",
+}
+CONSTRAINTS_IN_GO: Final = {
+    "DNSDomains": "dns_domains",
+    "IPRanges": "ip_ranges",
+    "EmailAddresses": "email_addresses",
+    "URIDomains": "uri_domains",
+}
 KEY_USAGES: Final = frozenset(KeyUsage)
 SIGNATURES: Final = {
     KeyAlgorithm.RSA: ("SHA256WithRSA", "SHA384WithRSA", "SHA512WithRSA"),
@@ -108,35 +126,47 @@ def issuer_ref_problems(ref: IssuerReference, problems: Problems) -> None:
         )
 
 
-def check_subject(spec: CertificateSpec, problems: Problems) -> None:
-    """A literal subject stands alone."""
-    if not spec.literal_subject:
-        return
-    if spec.common_name:
-        problems.invalid(
-            SPEC / "commonName", spec.common_name, "When providing a `LiteralSubject` no `commonName` may be provided."
-        )
-    if spec.subject is not None and spec.subject != X509Subject():
-        problems.invalid(
-            SPEC / "subject", "", "When providing a `LiteralSubject` no `Subject` properties may be provided."
-        )
-
-
 def check_names(spec: CertificateSpec, problems: Problems) -> None:
-    """At least one name, and each of its kind."""
+    """A literal subject stands alone; at least one name, and each of its kind."""
+    common_name = spec.common_name
+    if spec.literal_subject:
+        common_name = _check_literal_subject(spec, problems) or common_name
     sans = (spec.dns_names, spec.uris, spec.email_addresses, spec.ip_addresses, spec.other_names)
-    if not spec.common_name and not spec.literal_subject and not any(sans):
+    if not common_name and not any(sans):
         problems.invalid(SPEC, "", NO_NAME, remedy="list the host names under spec.dnsNames")
-    if len(spec.common_name.encode()) > MAX_COMMON_NAME:
+    if len(common_name) > MAX_COMMON_NAME // 4 and len(common_name.encode(errors="surrogateescape")) > MAX_COMMON_NAME:
         problems.too_long(SPEC / "commonName", MAX_COMMON_NAME)
     for i, address in enumerate(spec.ip_addresses):
         if not is_ip_address(address):
             problems.invalid(SPEC / "ipAddresses" @ i, address, "invalid IP address")
     for i, address in enumerate(spec.email_addresses):
-        if not is_email_address(address):
-            detail = "invalid email address: make sure the supplied value only contains the email address itself"
-            problems.invalid(SPEC / "emailAddresses" @ i, address, detail)
+        problem = email_problem(address)
+        if problem:
+            problems.invalid(SPEC / "emailAddresses" @ i, address, f"invalid email address: {problem}")
     check_other_names(spec, problems)
+
+
+def _check_literal_subject(spec: CertificateSpec, problems: Problems) -> str:
+    """Return its common name."""
+    if spec.common_name:
+        problems.invalid(
+            SPEC / "commonName", spec.common_name, "When providing a `LiteralSubject` no `commonName` may be provided."
+        )
+    if spec.subject is not None and any(msgspec.structs.astuple(spec.subject)):
+        shown = go_struct(spec.subject, SUBJECT_IN_GO)
+        problems.invalid(
+            SPEC / "subject", shown, "When providing a `LiteralSubject` no `Subject` properties may be provided."
+        )
+    path, text = SPEC / "literalSubject", spec.literal_subject
+    try:
+        rdns = parse_literal(text)
+    except InvalidLiteralSubject as error:
+        problems.invalid(path, text, str(error), remedy="write it as in RFC 4514, for example CN=www,O=Example,C=DE")
+        return ""
+    for attribute in (attribute for rdn in rdns for attribute in rdn if not attribute.oid):
+        detail = f"Literal subject contains unrecognized key with value [{attribute.value}]"
+        problems.invalid(path, text, detail, remedy=f"known are {', '.join(NAMES)}, and OIDs")
+    return common_name_of(rdns)
 
 
 def check_other_names(spec: CertificateSpec, problems: Problems) -> None:
@@ -145,18 +175,10 @@ def check_other_names(spec: CertificateSpec, problems: Problems) -> None:
         path = SPEC / "otherNames" @ i
         if not other.oid:
             problems.required(path / "oid", "must be specified")
-        if not _is_oid(other.oid):
+        if parse_oid(other.oid) is None:
             problems.invalid(path / "oid", other.oid, "invalid oid syntax")
         if not other.utf8_value:
             problems.required(path / "utf8Value", "must be set to a valid non-empty UTF8 string")
-
-
-def _is_oid(text: str) -> bool:
-    parts = text.split(".")
-    digits = [part.removeprefix("-").removeprefix("+") for part in parts]
-    return all(part.isascii() and part.isdigit() and len(part) < 20 for part in digits) and all(
-        -(2**63) <= int(part) < 2**63 for part in parts
-    )
 
 
 def check_private_key(spec: CertificateSpec, problems: Problems) -> None:
@@ -165,7 +187,7 @@ def check_private_key(spec: CertificateSpec, problems: Problems) -> None:
     algorithm, size = (key.algorithm or KeyAlgorithm.RSA, key.size) if key else (KeyAlgorithm.RSA, 0)
     if algorithm not in SIGNATURES:
         detail = "must be either empty or one of rsa, ecdsa or ed25519"
-        problems.invalid(PRIVATE_KEY / "algorithm", algorithm, detail, remedy="write RSA, ECDSA or Ed25519")
+        problems.invalid(PRIVATE_KEY / "algorithm", Word(algorithm), detail, remedy="write RSA, ECDSA or Ed25519")
         return
     if size > 0 and algorithm == KeyAlgorithm.RSA and size not in RSA_SIZES:
         problems.invalid(PRIVATE_KEY / "size", size, "must be between 2048 and 8192 for rsa keyAlgorithm")
@@ -174,7 +196,7 @@ def check_private_key(spec: CertificateSpec, problems: Problems) -> None:
     allowed = SIGNATURES[algorithm]
     if spec.signature_algorithm and spec.signature_algorithm not in allowed:
         detail = f"for key algorithm {algorithm} the allowed signature algorithms are [{' '.join(allowed)}]"
-        problems.invalid(SPEC / "signatureAlgorithm", spec.signature_algorithm, detail)
+        problems.invalid(SPEC / "signatureAlgorithm", Word(spec.signature_algorithm), detail)
 
 
 def check_lifetime(spec: CertificateSpec, problems: Problems) -> None:
@@ -219,20 +241,28 @@ def _check_renew_before(before: Duration, duration: Duration, problems: Problems
 
 
 def _check_percentage(percentage: int, duration: Duration, problems: Problems) -> None:
-    path, before = SPEC / "renewBeforePercentage", duration.timedelta * (100 - percentage) / 100
-    if before < MIN_RENEW_BEFORE:
+    """As Go computes it: 32 bits for the difference, 64 for the product, and a quotient without fraction."""
+    path = SPEC / "renewBeforePercentage"
+    product = _wrapped(duration.nanoseconds * _wrapped(100 - percentage, 32), 64)
+    before = abs(product) // 100 * (1 if product >= 0 else -1)
+    if before < MIN_RENEW_BEFORE // MICROSECOND * 1000:
         detail = "certificate renewBeforePercentage must result in a renewBefore greater than 5m0s"
         problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
-    if before >= duration.timedelta:
+    if before >= duration.nanoseconds:
         detail = "certificate renewBeforePercentage must result in a renewBefore less than duration"
         problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
+
+
+def _wrapped(number: int, bits: int) -> int:
+    """Return the number as a signed integer of so many bits holds it."""
+    return (number + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
 
 
 def check_usages(spec: CertificateSpec, problems: Problems) -> None:
     """Only known words."""
     for i, usage in enumerate(spec.usages):
         if usage not in KEY_USAGES:
-            problems.invalid(SPEC / "usages" @ i, usage, "unknown keyusage")
+            problems.invalid(SPEC / "usages" @ i, Word(usage), "unknown keyusage")
 
 
 def check_revision_history(spec: CertificateSpec, problems: Problems) -> None:
@@ -262,19 +292,33 @@ def check_name_constraints(spec: CertificateSpec, problems: Problems) -> None:
         return
     path = SPEC / "nameConstraints"
     if not spec.is_ca:
-        problems.invalid(path, "", "isCA should be true when nameConstraints is set")
+        problems.invalid(path, _constraints_in_go(constraints), "isCA should be true when nameConstraints is set")
     if constraints.permitted is None and constraints.excluded is None:
-        problems.invalid(path, "", "either permitted or excluded must be set")
+        problems.invalid(path, _constraints_in_go(constraints), "either permitted or excluded must be set")
+    for name, item in (("permitted", constraints.permitted), ("excluded", constraints.excluded)):
+        for i, network in enumerate(item.ip_ranges if item is not None else ()):
+            if not is_cidr(network):
+                remedy = "write for example 10.0.0.0/8"
+                problems.invalid(path / name / "ipRanges" @ i, network, "invalid CIDR address", remedy=remedy)
+
+
+def _constraints_in_go(constraints: NameConstraints) -> Struct:
+    items = {
+        name: None if item is None else go_struct(item, CONSTRAINTS_IN_GO)
+        for name, item in (("Permitted", constraints.permitted), ("Excluded", constraints.excluded))
+    }
+    return Struct({"Critical": constraints.critical, **items})
 
 
 def check_output_formats(spec: CertificateSpec, problems: Problems) -> None:
     """Each format once."""
     if len(spec.additional_output_formats) < 2:
         return
-    types = [output.type for output in spec.additional_output_formats]
-    for i, kind in enumerate(types):
-        if kind in types[:i]:
-            problems.duplicate(SPEC / "additionalOutputFormats" @ "type", kind)
+    seen = set()
+    for output in spec.additional_output_formats:
+        if output.type in seen:
+            problems.duplicate(SPEC / "additionalOutputFormats" @ "type", output.type)
+        seen.add(output.type)
 
 
 def check_keystores(spec: CertificateSpec, problems: Problems) -> None:
@@ -301,27 +345,43 @@ def _check_keystore(path: Path, name: str, keystore: JKSKeystore | PKCS12Keystor
 
 
 def check_renewal(spec: CertificateSpec, problems: Problems) -> None:
-    """A known policy, and no windows for renewals that never happen."""
+    """A known policy, no windows for renewals that never happen, and windows that open."""
     renewal = spec.renewal
     if renewal is None:
         return
     path = SPEC / "renewal"
-    if renewal.policy not in RENEWAL_POLICIES:
-        problems.unsupported(path / "policy", renewal.policy or "", RENEWAL_POLICIES)
-    if renewal.policy == "Disabled" and renewal.windows:
-        problems.forbidden(path / "windows", "windows cannot be set when `renewal.policy` is set to Disabled")
+    if renewal.policy == "Disabled":
+        if renewal.windows:
+            problems.forbidden(path / "windows", "windows cannot be set when `renewal.policy` is set to Disabled")
+        return
+    if renewal.policy != "RenewBefore":
+        problems.unsupported(path / "policy", f"unsupported field {renewal.policy or ''}", RENEWAL_POLICIES)
     for i, window in enumerate(renewal.windows):
-        if not window.window_duration:
-            detail = "windowDuration must be specified and should be greater than 0"
-            problems.required(path / "windows" @ i / "windowDuration", detail)
-        else:
-            _duration(window.window_duration)
+        _check_window(path / "windows" @ i, window, problems)
+
+
+def _check_window(path: Path, window: RenewalWindow, problems: Problems) -> None:
+    if window.window_duration is None:
+        detail = "windowDuration must be specified and should be greater than 0"
+        problems.required(path / "windowDuration", detail, remedy="write how long the window is open, for example 4h")
+    else:
+        _duration(window.window_duration)
+    zone = window.timezone or ""
+    try:
+        time_zone(zone)
+    except UnknownTimeZone:
+        detail = "invalid value for timezone. timezone must be IANA compliant"
+        problems.invalid(path / "timezone", zone, detail, remedy="write for example Europe/Berlin")
+    try:
+        parse_cron(window.cron or "", zone)
+    except InvalidCron as error:
+        detail = f"invalid cron syntax: {error}. {CRON_FORM}"
+        problems.invalid(path / "cron", window.cron or "", detail, remedy='write for example "0 3 * * sun"')
 
 
 CHECKS: Final[tuple[Check, ...]] = (
     check_secret_name,
     check_issuer_ref,
-    check_subject,
     check_names,
     check_private_key,
     check_lifetime,

@@ -71,6 +71,7 @@ spec:
 
 _HTTP01: Final = "http01: {ingress: {ingressClassName: nginx}}"
 _READY: Final = _acme(_HTTP01)
+_LETS_ENCRYPT: Final = _acme(_HTTP01, server="https://acme-v02.api.letsencrypt.org/directory")
 _UNREADY: Final = f"""\
 {_READY}status:
   conditions: [{{type: Ready, status: "False", reason: ErrRegisterACMEAccount, message: no such host}}]
@@ -123,4 +124,15 @@ EXAMPLES: Final[Mapping[str, str]] = {
         _ingress(_ISSUER), _READY, _OTHER.format(name="web", namespace="elsewhere", host="shop.example.com")
     ),
     "host-unprovable": _with(_ingress(_ISSUER, spec='tls: [{hosts: ["*.example.com"], secretName: shop-tls}]'), _READY),
+    "name-not-public": _with(_ingress(_ISSUER, spec="rules: [{host: shop.internal}]"), _LETS_ENCRYPT),
+    "names-too-many": _with(
+        _ingress(_ISSUER, f"cert-manager.io/alt-names: {','.join(f'{i}.shop.org' for i in range(25))}"),
+        _LETS_ENCRYPT.replace("    solvers:", "    profile: tlsserver\n    solvers:"),
+    ),
+    "common-name-impossible": _with(
+        _ingress(
+            _ISSUER, spec=f"rules: [{{host: {'a-name-of-more.' * 2}than-sixty-four-bytes.in-all-its-labels.shop.org}}]"
+        ),
+        _LETS_ENCRYPT,
+    ),
 }

@@ -14,7 +14,7 @@ from typing import Final
 from certs.api.ingress import Ingress
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.ingress import issuer, keys, names, ownership, solvers, tls
+from certs.rules.ingress import issuer, keys, names, ownership, publicnames, solvers, tls
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Policy, examine
 from certs.wanted import Settings
@@ -26,6 +26,7 @@ RULES: Final[tuple[IngressRule, ...]] = (
     *names.RULES,
     *ownership.RULES,
     *solvers.RULES,
+    *publicnames.RULES,
 )
 ALWAYS: Final = tuple(rule for rule in RULES if rule.always)
 WANTED: Final = tuple(rule for rule in RULES if rule.id != "secret-missing")  # which is about those that ask for none
