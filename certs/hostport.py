@@ -99,11 +99,13 @@ def _host_problem(host: str) -> str:
         return "invalid IP-literal"
     if bracket == 0:
         address, closing, port = host[1:].rpartition("]")
-        valid = closing and _is_ipv6(address)
+        if not closing:
+            return "missing ']' in host"
+        valid = _is_ipv6(address)
     else:
         address, colon, port = host.partition(":")
         port = colon + port
-        valid = _HOST.match(address)
+        valid = _HOST.match(address) is not None
     if not _PORT.match(port):
         return f"invalid port {port!r} after host"
     return "" if valid else "invalid host"

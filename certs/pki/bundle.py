@@ -11,16 +11,20 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterator
 from typing import Final
+from warnings import catch_warnings, simplefilter
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 
 _BEGIN: Final = b"-----BEGIN "
 _END: Final = b"\n-----END "
 _DASHES: Final = b"-----"
 _CERTIFICATE: Final = b"CERTIFICATE"
 _SEQUENCE: Final = b"\x30"
+_VERSION: Final = b"\xa0"
+_LONG_FORM: Final = 0x80
 
 # The curves that Go knows; a key on another one makes it refuse the certificate.
 _CURVES: Final = (ec.SECP224R1, ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -65,23 +69,45 @@ def is_certificate(der: bytes) -> bool:
     """
     if not der.startswith(_SEQUENCE):
         return False
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        return _is_whole(certificate, der) and _is_key_read(certificate)
-    except _BROKEN:
-        return False
+    with catch_warnings():
+        simplefilter("ignore", CryptographyDeprecationWarning)  # of a serial number of 0, which Go takes
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            return _is_whole(certificate, der) and _is_key_read(certificate)
+        except _BROKEN:
+            return False
 
 
 def _is_whole(certificate: x509.Certificate, der: bytes) -> bool:
     """Is everything but the key as Go wants it?  Raises what `cryptography` raises where it looks only when asked."""
     if certificate.serial_number < 0:
         return False
-    signed = certificate.tbs_certificate_bytes
-    algorithm = der.find(signed) + len(signed)
-    if der[algorithm : algorithm + 2 + der[algorithm + 1]] not in signed:  # it stands there twice, RFC 5280 §4.1.1.2
+    signed, algorithm, _ = _elements(der)
+    first, second, third, *_ = _elements(signed)
+    if algorithm != (third if first.startswith(_VERSION) else second):  # it stands there twice, RFC 5280 §4.1.1.2
         return False
     _ = certificate.subject, certificate.issuer
     return not any(extension.critical and extension.oid in _NEVER_CRITICAL for extension in certificate.extensions)
+
+
+def _elements(sequence: bytes) -> list[bytes]:
+    """Return the elements of a sequence whose DER is known to be valid."""
+    _, place = _extent(sequence, 0)
+    elements = []
+    while place < len(sequence):
+        following, _ = _extent(sequence, place)
+        elements.append(sequence[place:following])
+        place = following
+    return elements
+
+
+def _extent(der: bytes, place: int) -> tuple[int, int]:
+    """Return where the element that starts there ends, and where its content starts."""
+    length, content = der[place + 1], place + 2
+    if length >= _LONG_FORM:
+        octets = length - _LONG_FORM
+        length, content = int.from_bytes(der[content : content + octets]), content + octets
+    return content + length, content
 
 
 def _is_key_read(certificate: x509.Certificate) -> bool:
