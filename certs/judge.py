@@ -43,6 +43,7 @@ from certs.rules.challenge import judge_challenge
 from certs.rules.findings import Findings, Undecodable
 from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
+from certs.rules.lint import lint
 from certs.rules.order import judge_order
 from certs.rules.rule import NO_POLICY, Policy
 from certs.verdict import (
@@ -60,6 +61,7 @@ from certs.wanted import Settings
 
 NO_CONTENT: Final = "there is no content to decode"
 POLICY_IGNORED: Final = "policy-ignored"
+WITH_RULES: Final = frozenset(("Certificate", "Ingress", "Issuer"))  # for a namespace to choose among
 
 
 class Judge:
@@ -172,6 +174,7 @@ class _Kind:
         self._decoder = msgspec.json.Decoder(lenient(kind))
         self._rules = rules
         self._tell = told_in_full if kind is Ingress else told_by_the_api
+        self._has_rules = kind.resource.kind in WITH_RULES
         self._api_rule = api_rule(kind.resource.kind)
 
     def judge(self, request: AdmissionRequest, approval: Problem | None) -> Verdict:
@@ -181,7 +184,7 @@ class _Kind:
             return denied(f"internal error: object in admission request is not of type {own.kind}")
         if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
             raise Undecodable(NO_CONTENT)
-        local = self._judge.policy_of(request.namespace)
+        local = self._judge.policy_of(request.namespace if self._has_rules else "")
         new = decode(self._decoder, request.object)
         case = Case(self._judge, request, new, self._decoder, local.policy, approval)
         findings = self._rules(case)
@@ -194,6 +197,21 @@ class _Kind:
         if plan is not None:
             verdict = with_more(verdict, plan(case), {})
         return _complaining(verdict, request.namespace, local.complaint) if local.complaint else verdict
+
+
+def linted(case: Case, findings: Findings) -> Findings:
+    """Add what the API takes and will not work all the same; told as warnings only, whatever a policy says.
+
+    A status and an update of nothing but metadata are not looked at: the controllers make many of those.
+    """
+    if case.request.sub_resource:
+        return findings
+    old = case.old()
+    if old is None or old.spec != case.new.spec:
+        more = lint(case.new, lambda: old, case.judge.facts, case.policy)
+        findings.warned.extend((*more.problems, *more.warned))
+        findings.skipped += more.skipped
+    return findings
 
 
 def _complaining(verdict: Verdict, namespace: str, complaint: str) -> Verdict:
@@ -241,9 +259,9 @@ _REQUEST: Final = msgspec.json.Decoder(lenient(CertificateRequest))
 _REQUESTS: Final = GroupVersionResource("cert-manager.io", "v1", "certificaterequests")
 
 RULES: Final[Mapping[type[KubeObject], Rules]] = {
-    Certificate: lambda case: judge_certificate(case.new),
-    Issuer: lambda case: judge_issuer(case.new),
-    ClusterIssuer: lambda case: judge_issuer(case.new),
+    Certificate: lambda case: linted(case, judge_certificate(case.new)),
+    Issuer: lambda case: linted(case, judge_issuer(case.new)),
+    ClusterIssuer: lambda case: linted(case, judge_issuer(case.new)),
     CertificateRequest: lambda case: judge_request(case.request, case.new, case.old(), case.approval),
     Order: lambda case: judge_order(case.new, case.old()),
     Challenge: lambda case: judge_challenge(case.request, case.new, case.old()),

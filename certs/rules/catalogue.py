@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from certs.rules.ingress import RULES as INGRESS_RULES
+from certs.rules.lint import LINT_RULES
 from certs.rules.rule import Action, Rule
 
 API_PREFIX: Final = "api-"
@@ -60,8 +61,8 @@ def api_rule(kind: str) -> str:
     return API_PREFIX + kind.lower()
 
 
-def _of_rule(rule: Rule[Any], sort: Sort, kinds: tuple[str, ...]) -> Entry:
-    return Entry(rule.id, sort, kinds, rule.action, rule.sentence, rule.why, rule.remedy, rule.needs_facts)
+def _of_rule(rule: Rule[Any], sort: Sort) -> Entry:
+    return Entry(rule.id, sort, rule.kinds, rule.action, rule.sentence, rule.why, rule.remedy, rule.needs_facts)
 
 
 def _of_api(kind: str, what: str) -> Entry:
@@ -77,7 +78,8 @@ def _of_api(kind: str, what: str) -> Entry:
 
 
 _ENTRIES: Final = (
-    *(_of_rule(rule, Sort.INGRESS, ("Ingress",)) for rule in INGRESS_RULES),
+    *(_of_rule(rule, Sort.INGRESS) for rule in INGRESS_RULES),
+    *(_of_rule(rule, Sort.LINT) for rule in LINT_RULES),
     _of_api("Certificate", "a Certificate"),
     _of_api("CertificateRequest", "a CertificateRequest, and approvals by those who may not approve"),
     _of_api("Issuer", "an Issuer"),

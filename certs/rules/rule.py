@@ -39,7 +39,8 @@ class Rule(Generic[SubjectT]):
     """One thing that can be wrong.
 
     `sentence` says what is found, `remedy` in general how it is mended (each problem brings its own), `why` what
-    would happen otherwise.  With `always` it is asked of an Ingress that wants no certificate, too.
+    would happen otherwise.  With `always` it is asked of an Ingress that wants no certificate, too.  `kinds` are those
+    of which it is asked, for the page of rules.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Rule(Generic[SubjectT]):
     why: str = ""
     always: bool = False
     needs_facts: bool = False
+    kinds: tuple[str, ...] = ("Ingress",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ def _parts() -> Iterator[str]:
     yield HEAD
     for sort, title in SECTIONS.items():
         entries = [entry for entry in CATALOGUE.values() if entry.sort is sort]
+        if not entries:
+            continue
         yield f"## {title}\n"
         yield "| rule | by default | finds |"
         yield "|---|---|---|"

@@ -202,9 +202,12 @@ def test_a_policy_that_is_ignored_stands_in_the_audit_log() -> None:
     )
     asked = request(review("ingresses", "Ingress", ingress(), group="networking.k8s.io"))
 
-    verdict = Judge(facts=FactsOf([namespace], synced=False)).validate(asked)
+    judge = Judge(facts=FactsOf([namespace], synced=False))
+    verdict = judge.validate(asked)
+    of_no_rules = judge.validate(request(review("orders", "Order", {}, group="acme.cert-manager.io")))
 
     assert verdict.allowed
+    assert "policy-ignored" not in of_no_rules.audit
     assert verdict.audit["policy-ignored"] == "there is no rule tls-missin; did you mean tls-missing?"
     assert verdict.warnings == (
         "certshim.io/admission of namespace team: ignored: there is no rule tls-missin; did you mean tls-missing?",

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from certs.policy import local_policies, parse_policy, read_policy
 from certs.rules.catalogue import CATALOGUE, Sort
+from certs.rules.ingress import RULES as INGRESS_RULES
+from certs.rules.lint import LINT_RULES
 from certs.rules.rule import NO_POLICY, Action, Policy
 
 DENY, WARN, OFF = Action.DENY, Action.WARN, Action.OFF
@@ -123,3 +125,11 @@ def test_a_long_text_makes_no_long_complaint() -> None:
 def test_no_rule_is_off_by_itself() -> None:
     """`examine` looks for that only where there is a policy."""
     assert OFF not in {entry.action for entry in CATALOGUE.values()}
+
+
+def test_ids_are_unique() -> None:
+    """A second rule of an id would hide the first in the catalogue."""
+    rules = [rule.id for rule in (*INGRESS_RULES, *LINT_RULES)]
+
+    assert len(set(rules)) == len(rules)
+    assert set(rules) <= set(CATALOGUE)
