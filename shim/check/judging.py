@@ -40,7 +40,16 @@ ABSENCE: Final = frozenset(("issuer-not-found", "secret-missing"))
 SAID_BY_RULES: Final = frozenset((ProblemType.REQUIRED.value, ProblemType.UNSUPPORTED.value))
 # … what does not stand in files (readiness), and what can be seen in them.
 NEVER_IN_FILES: Final = frozenset(("issuer-not-ready",))
-SEEN: Final = frozenset(("secret-owned", "host-claimed", "host-unprovable"))
+SEEN: Final = frozenset(
+    (
+        "secret-owned",
+        "host-claimed",
+        "host-unprovable",
+        "name-not-public",
+        "names-too-many",
+        "common-name-impossible",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
