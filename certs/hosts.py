@@ -30,7 +30,17 @@ def is_ip_address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text  # a zone is of no use beyond its machine
+
+
+def is_cidr(text: str) -> bool:
+    """Is it an IP network as `10.0.0.0/8`, host bits or not?"""
+    address, slash, bits = text.partition("/")
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return bool(slash) and bits.isdigit() and int(bits) <= network.max_prefixlen and is_ip_address(address)
 
 
 def is_wildcard(host: str) -> bool:

@@ -11,8 +11,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from certs.gojson import go_json
+from certs.goprint import quoted
 
 
 class ProblemType(StrEnum):
@@ -53,6 +55,7 @@ class Unshown:
 
 
 UNSHOWN = Unshown()
+MOST: Final = 1000  # problems of one object that are told; nobody reads more, and a message has to travel
 
 
 class Word(str):
@@ -86,20 +89,25 @@ class Problem:
 
 def show(value: object) -> str:
     """Return a value as Go shows it in a field error: strings quoted, the rest as JSON."""
-    if isinstance(value, Word):
-        return go_json(str(value)).decode()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    if isinstance(value, str) and not isinstance(value, Word):
+        return quoted(value)
+    return go_json(str(value) if isinstance(value, Word) else value).decode()
 
 
 class Problems:
     """A growing list of problems; rules add to it, the judge renders it."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
-        self._problems = list(problems)
+        self._problems: list[Problem] = []
+        self._untold = 0
+        self.extend(problems)
 
     def add(self, problem: Problem) -> None:
-        """Add one."""
-        self._problems.append(problem)
+        """Add one; beyond `MOST` they are counted only."""
+        if len(self._problems) < MOST:
+            self._problems.append(problem)
+        else:
+            self._untold += 1
 
     def required(self, path: Path, detail: str = "", *, remedy: str = "") -> None:
         """A value is missing."""
@@ -128,7 +136,8 @@ class Problems:
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add several."""
-        self._problems.extend(problems)
+        for problem in problems:
+            self.add(problem)
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(self._problems)
@@ -142,4 +151,6 @@ class Problems:
     def __str__(self) -> str:
         """Return the one sentence, or all as `[a, b]`; identical ones once."""
         texts = list(dict.fromkeys(str(problem) for problem in self._problems))
+        if self._untold:
+            texts.append(f"and {self._untold} more")
         return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

@@ -3,15 +3,14 @@
 Paths, types and texts are the API's, since people and scripts match on them; what to write instead
 stands beside them as the remedy.  DNS names, URIs and closed sets of words are not checked here:
 the API leaves them to the CRD's schema, and so do we.
-
-Not yet: the inside of `literalSubject`, cron and time zones of renewal windows (issue #4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Final
+
+import msgspec
 
 from certs.annotations import ALLOW_DIRECT_INJECTION, MAX_COMMON_NAME
 from certs.api.certificate import (
@@ -20,16 +19,19 @@ from certs.api.certificate import (
     JKSKeystore,
     KeyAlgorithm,
     KeyUsage,
+    NameConstraints,
     PKCS12Keystore,
-    X509Subject,
 )
 from certs.api.meta import IssuerReference
-from certs.durations import Duration, parse_duration
-from certs.emails import is_email_address
-from certs.hosts import is_ip_address
+from certs.emails import email_problem
+from certs.goprint import in_go
+from certs.hosts import is_cidr, is_ip_address
 from certs.names import subdomain_problems
-from certs.problems import Path, Problems
-from certs.rules.findings import Findings, Undecodable
+from certs.pki.literal import NAMES, InvalidLiteralSubject, common_name_of, parse_literal
+from certs.pki.oid import parse_oid
+from certs.problems import Path, Problems, Word
+from certs.rules.findings import Findings
+from certs.rules.lifetime import check_lifetime, check_renewal
 from certs.rules.syntax import check_annotations, check_labels
 from certs.wanted import ECDSA_SIZES, RSA_SIZES
 
@@ -37,12 +39,6 @@ SPEC: Final = Path("spec")
 SECRET_NAME: Final = SPEC / "secretName"
 ISSUER_REF: Final = SPEC / "issuerRef"
 PRIVATE_KEY: Final = SPEC / "privateKey"
-MIN_DURATION: Final = timedelta(hours=1)
-MIN_RENEW_BEFORE: Final = timedelta(minutes=5)
-DEFAULT_DURATION: Final = "2160h"
-RENEWAL_POLICIES: Final = ("Disabled", "RenewBefore")
-CRON_FORM: Final = "cron needs to follow: cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow"
-MICROSECOND: Final = timedelta(microseconds=1)
 SUBJECT_IN_GO: Final = {
     "Organizations": "organizations",
     "Countries": "countries",
@@ -153,7 +149,7 @@ def _check_literal_subject(spec: CertificateSpec, problems: Problems) -> str:
             SPEC / "commonName", spec.common_name, "When providing a `LiteralSubject` no `commonName` may be provided."
         )
     if spec.subject is not None and any(msgspec.structs.astuple(spec.subject)):
-        shown = go_struct(spec.subject, SUBJECT_IN_GO)
+        shown = in_go(spec.subject, SUBJECT_IN_GO)
         problems.invalid(
             SPEC / "subject", shown, "When providing a `LiteralSubject` no `Subject` properties may be provided."
         )
@@ -197,65 +193,6 @@ def check_private_key(spec: CertificateSpec, problems: Problems) -> None:
     if spec.signature_algorithm and spec.signature_algorithm not in allowed:
         detail = f"for key algorithm {algorithm} the allowed signature algorithms are [{' '.join(allowed)}]"
         problems.invalid(SPEC / "signatureAlgorithm", Word(spec.signature_algorithm), detail)
-
-
-def check_lifetime(spec: CertificateSpec, problems: Problems) -> None:
-    """Long enough, and renewed within it.  Only looked at when duration or renewBefore is set, as the API does."""
-    duration = _duration(spec.duration)
-    before = _duration(spec.renew_before)
-    if before is not None and spec.renew_before_percentage is not None:
-        detail = "renewBefore and renewBeforePercentage are mutually exclusive and cannot both be set"
-        problems.invalid(SPEC / "renewBefore", before.nanoseconds, detail, remedy="remove one of the two")
-        problems.invalid(SPEC / "renewBeforePercentage", spec.renew_before_percentage, detail)
-    if duration is None and before is None:
-        return
-    effective = duration or parse_duration(DEFAULT_DURATION)
-    if effective.timedelta < MIN_DURATION:
-        detail = "certificate duration must be greater than 1h0m0s"
-        problems.invalid(
-            SPEC / "duration", effective.nanoseconds, detail, remedy="write at least 1h, for example 2160h"
-        )
-    if before is not None:
-        _check_renew_before(before, effective, problems)
-    if spec.renew_before_percentage is not None:
-        _check_percentage(spec.renew_before_percentage, effective, problems)
-
-
-def _duration(text: str | None) -> Duration | None:
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise Undecodable(str(error)) from error
-
-
-def _check_renew_before(before: Duration, duration: Duration, problems: Problems) -> None:
-    path = SPEC / "renewBefore"
-    if before.timedelta < MIN_RENEW_BEFORE:
-        detail = "certificate renewBefore must be greater than 5m0s"
-        problems.invalid(path, before.nanoseconds, detail, remedy="write at least 5m, for example 720h")
-    if before.nanoseconds >= duration.nanoseconds:
-        detail = f"certificate duration {duration} must be greater than renewBefore {before}"
-        problems.invalid(path, before.nanoseconds, detail, remedy="renew later, or ask for a longer duration")
-
-
-def _check_percentage(percentage: int, duration: Duration, problems: Problems) -> None:
-    """As Go computes it: 32 bits for the difference, 64 for the product, and a quotient without fraction."""
-    path = SPEC / "renewBeforePercentage"
-    product = _wrapped(duration.nanoseconds * _wrapped(100 - percentage, 32), 64)
-    before = abs(product) // 100 * (1 if product >= 0 else -1)
-    if before < MIN_RENEW_BEFORE // MICROSECOND * 1000:
-        detail = "certificate renewBeforePercentage must result in a renewBefore greater than 5m0s"
-        problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
-    if before >= duration.nanoseconds:
-        detail = "certificate renewBeforePercentage must result in a renewBefore less than duration"
-        problems.invalid(path, percentage, detail, remedy="write a number from 1 to 99")
-
-
-def _wrapped(number: int, bits: int) -> int:
-    """Return the number as a signed integer of so many bits holds it."""
-    return (number + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
 
 
 def check_usages(spec: CertificateSpec, problems: Problems) -> None:
@@ -302,12 +239,12 @@ def check_name_constraints(spec: CertificateSpec, problems: Problems) -> None:
                 problems.invalid(path / name / "ipRanges" @ i, network, "invalid CIDR address", remedy=remedy)
 
 
-def _constraints_in_go(constraints: NameConstraints) -> Struct:
+def _constraints_in_go(constraints: NameConstraints) -> dict[str, object]:
     items = {
-        name: None if item is None else go_struct(item, CONSTRAINTS_IN_GO)
+        name: None if item is None else in_go(item, CONSTRAINTS_IN_GO)
         for name, item in (("Permitted", constraints.permitted), ("Excluded", constraints.excluded))
     }
-    return Struct({"Critical": constraints.critical, **items})
+    return {"Critical": constraints.critical, **items}
 
 
 def check_output_formats(spec: CertificateSpec, problems: Problems) -> None:
@@ -342,41 +279,6 @@ def _check_keystore(path: Path, name: str, keystore: JKSKeystore | PKCS12Keystor
         problems.forbidden(path, detail, remedy="name the Secret of the password in passwordSecretRef")
     if keystore.password == "":
         problems.forbidden(path / "password", f"literal password cannot be empty if set on {name} keystores")
-
-
-def check_renewal(spec: CertificateSpec, problems: Problems) -> None:
-    """A known policy, no windows for renewals that never happen, and windows that open."""
-    renewal = spec.renewal
-    if renewal is None:
-        return
-    path = SPEC / "renewal"
-    if renewal.policy == "Disabled":
-        if renewal.windows:
-            problems.forbidden(path / "windows", "windows cannot be set when `renewal.policy` is set to Disabled")
-        return
-    if renewal.policy != "RenewBefore":
-        problems.unsupported(path / "policy", f"unsupported field {renewal.policy or ''}", RENEWAL_POLICIES)
-    for i, window in enumerate(renewal.windows):
-        _check_window(path / "windows" @ i, window, problems)
-
-
-def _check_window(path: Path, window: RenewalWindow, problems: Problems) -> None:
-    if window.window_duration is None:
-        detail = "windowDuration must be specified and should be greater than 0"
-        problems.required(path / "windowDuration", detail, remedy="write how long the window is open, for example 4h")
-    else:
-        _duration(window.window_duration)
-    zone = window.timezone or ""
-    try:
-        time_zone(zone)
-    except UnknownTimeZone:
-        detail = "invalid value for timezone. timezone must be IANA compliant"
-        problems.invalid(path / "timezone", zone, detail, remedy="write for example Europe/Berlin")
-    try:
-        parse_cron(window.cron or "", zone)
-    except InvalidCron as error:
-        detail = f"invalid cron syntax: {error}. {CRON_FORM}"
-        problems.invalid(path / "cron", window.cron or "", detail, remedy='write for example "0 3 * * sun"')
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -1,0 +1,54 @@
+"""Values as Go prints them.
+
+Text by `%q`: quoted, with everything escaped that does not print.  Structs as JSON, under the names of Go's fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_NAMED: Final = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    '"': r"\"",
+    "\\": r"\\",
+}
+_BYTE: Final = 0x80
+_PLANE: Final = 0x10000
+
+
+def quoted(text: str) -> str:
+    r"""Return the text in double quotes.
+
+    >>> print(quoted("a\tb\x01\u200b"))
+    "a\tb\x01\u200b"
+    """
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(char: str) -> str:
+    if char in _NAMED:
+        return _NAMED[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < _BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < _PLANE else f"\\U{code:08x}"
+
+
+def in_go(value: object, fields: Mapping[str, str]) -> dict[str, object]:
+    """Return a struct with those fields (Go's name and ours), as Go's encoder sees it: an empty list is null."""
+    return {name: _listed(getattr(value, field)) for name, field in fields.items()}
+
+
+def _listed(value: object) -> object:
+    return (list(value) or None) if isinstance(value, tuple) else value
