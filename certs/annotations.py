@@ -10,7 +10,6 @@ It does not look at more than one annotation at a time: what must fit together i
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import msgspec
 from certs.api.certificate import KeyAlgorithm, KeyEncoding, KeyUsage, RotationPolicy, SecretTemplate
 from certs.durations import parse_duration
 from certs.emails import is_email_address
-from certs.hosts import host_problem
+from certs.hosts import host_problem, is_ip_address
 from certs.problems import Path, Problems, show
 from certs.rules.syntax import check_annotations, check_labels
 
@@ -106,10 +105,8 @@ def parse_ip_addresses(text: str) -> tuple[str, ...]:
 
 
 def _ip_address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError(f'"{text}" is no IP address; write addresses separated by commas') from None
+    if not is_ip_address(text):
+        raise ValueError(f'"{text}" is no IP address; write addresses separated by commas')
     return text
 
 

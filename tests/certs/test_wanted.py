@@ -278,6 +278,7 @@ def test_annotation_fills_its_field(key: str, text: str, field: str, value: obje
         ("alt-names", "a.example.com,", "has an empty name"),
         ("alt-names", "a b.example.com", "is no DNS name"),
         ("ip-sans", "example.com", "is no IP address"),
+        ("ip-sans", "fe80::1%eth0", "is no IP address"),
         ("email-sans", "Admin <a@example.com>", "is no bare e-mail address"),
         ("subject-organizations", 'A"B', "must be one line of values"),
         ("subject-organizations", "", "must be one line of values"),
