@@ -83,10 +83,13 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", cases())
 def test_case_of_the_corpus(case: dict[str, Any]) -> None:
-    """The verdict, and each of the texts that must stand in its message or warnings."""
+    """The verdict, and its whole message, or each of the texts that must stand in its message or warnings."""
     verdict = verdict_of(case)
 
-    assert verdict.allowed == (not case.get("denied")), verdict.message
+    assert verdict.allowed == (not (case.get("denied") or case.get("message"))), verdict.message
+    if "message" in case:
+        assert verdict.message == case["message"]
+        return
     for text in case.get("denied", []):
         assert text in verdict.message
     assert len(verdict.problems) == len(case.get("denied", [])) or "[" in verdict.message
