@@ -102,7 +102,7 @@ class Judge:
         return question_of(new, old, request.user_info, request.namespace)
 
     def mutate(self, request: AdmissionRequest) -> Verdict:
-        """Return what to fill in before the object is stored; never refuses what it does not mutate."""
+        """Return what to fill in before the object is stored, or why an Ingress is refused anyway."""
         mutation = self._mutation(request)
         if mutation is None:
             return ALLOWED
@@ -127,11 +127,18 @@ class Judge:
         return None
 
     def _complete(self, request: AdmissionRequest) -> Verdict:
-        """Fill in an Ingress; what cannot be read is not ours to refuse here, validation says why."""
+        """Fill in an Ingress, or refuse it at once; what cannot be read is left to validation, which says why.
+
+        The policy in the API server, for when no webhook answers, comes before validation and stops at its first
+        objection.  Refusing here tells everything at once, with what to write instead.
+        """
         try:
             ingress = decode(_INGRESS, request.object)
         except Undecodable:
             return ALLOWED
+        verdict = self.validate(request)
+        if not verdict.allowed:
+            return verdict
         mutation = mutated(ingress, self.settings, Manifests(request.object, request.old_object))
         if mutation is None:
             return ALLOWED

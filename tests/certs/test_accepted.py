@@ -8,7 +8,7 @@ admission, its schema, and becomes a certificate signing request.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonpatch
 import jsonschema
@@ -23,8 +23,10 @@ from certs.api.admission import AdmissionRequest, AdmissionReview
 from certs.api.certificate import KeyAlgorithm, KeyUsage
 from certs.api.ingress import Ingress
 from certs.api.meta import encode
+from certs.completion import mutated, operations
 from certs.judge import Judge, decode
 from certs.lenient import lenient
+from certs.manifests import Manifests
 from certs.pki.csr import build_csr
 from certs.wanted import Settings, Wanted, certificates, is_wanted
 from shim.keys import generate_key
@@ -56,14 +58,22 @@ def plain(value: object) -> Any:
 
 
 def admitted(ingress: Plain) -> Plain | None:
-    """Return the Ingress as it would be stored, or None when it is refused."""
-    mutation = JUDGE.mutate(request("ingresses", "Ingress", ingress, "networking.k8s.io"))
-    assert mutation.allowed
-    stored: Any = jsonpatch.JsonPatch(plain(mutation.operations)).apply(ingress)
+    """Return the Ingress as it would be stored, or None when it is refused; before it is filled in as well as after."""
+    asked = request("ingresses", "Ingress", ingress, "networking.k8s.io")
+    decoded = read(ingress)
+    mutation = mutated(decoded, SETTINGS, Manifests(asked.object, asked.old_object))
+    patch = operations(decoded, mutation) if mutation is not None else ()
+    stored: Any = jsonpatch.JsonPatch(plain(patch)).apply(ingress)
+    verdict = JUDGE.validate(request("ingresses", "Ingress", stored, "networking.k8s.io"))
+
+    first = JUDGE.mutate(asked)
+    assert first.allowed == verdict.allowed, (first.message, verdict.message)
+    if not verdict.allowed:
+        return None
+    assert first.operations == patch
     again = JUDGE.mutate(request("ingresses", "Ingress", stored, "networking.k8s.io"))
     assert again.operations == (), "mutated twice"
-    verdict = JUDGE.validate(request("ingresses", "Ingress", stored, "networking.k8s.io"))
-    return stored if verdict.allowed else None
+    return cast("Plain", stored)
 
 
 def read(ingress: Plain) -> Ingress:
