@@ -90,9 +90,8 @@ def mutated(ingress: Ingress, settings: Settings, manifests: Manifests = UNSEEN)
         return None
     mark = read_mark(annotations) if FILLED in annotations else NOTHING
     keys = translation(annotations, mark, manifests)
-    tls = (
-        _untouched(old, mark) if annotations.get(TLS_MODE) == MANUAL else _filled(ingress, mark, manifests, plain=plain)
-    )
+    hands_off = annotations.get(TLS_MODE) == MANUAL or not _is_annotated_still(annotations, keys.changes, settings)
+    tls = _untouched(old, mark) if hands_off else _filled(ingress, mark, manifests, plain=plain)
     text = written({**keys.mark, **tls.mark})
     changes, warnings = keys.changes, keys.warnings + tls.warnings
     if text != annotations.get(FILLED, "") and not (FILLED in annotations and is_copied(annotations)):

@@ -166,6 +166,7 @@ def test_ours_goes_with_the_old_key_if_a_manifest_shows_it(
     completion = complete(ingress(GONE), SETTINGS, manifests)
 
     assert (NEW + "issuer" in completion.ingress.metadata.annotations) is stays
+    assert bool(completion.ingress.spec.tls) is stays, "who asks for nothing any more is left alone"
     assert NEW + "issuer" not in completion.ingress.metadata.annotations.get(FILLED, "")
 
 
