@@ -2,6 +2,9 @@
 
 Only what a CA has published is here; of a server that is not known nothing is said, since a private CA may take any
 name.  Profiles come in the CA's order of preference: the first is the one that an order gets which names none.
+
+A server is known by its host: paths differ by kind of certificate or by customer.  What is nearly the URL of a known
+CA, and cannot work, is told by `lookalike`.
 """
 
 from __future__ import annotations
@@ -12,14 +15,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
+from rapidfuzz.distance import OSA
 
 from certs.hosts import is_ip_address
 
 OWN_CA: Final = "use a public name, or an issuer of your own CA"
-# RFC 6761, RFC 6762 §3, RFC 7686, RFC 8375, and the one that ICANN set aside for private use in 2024.
-SPECIAL: Final = frozenset(("local", "internal", "localhost", "test", "example", "invalid", "onion", "home.arpa"))
+# RFC 6761, RFC 6762 §3, RFC 7686, RFC 8375, RFC 9476, and the one that ICANN set aside for private use in 2024.
+# Not example.com and its like (RFC 2606 §3): every tutorial is written with them, and nobody deploys one by mistake.
+SPECIAL: Final = frozenset(
+    ("local", "internal", "localhost", "test", "example", "invalid", "onion", "alt", "home.arpa", "in-addr.arpa")
+)
+MAX_SERVER: Final = 200  # characters; a longer URL is nobody's typing error
+MISTAKES: Final = 10  # letters of a host for each of which one may be mistaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +43,21 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class PublicCA:
-    """A CA that the browsers know, or its rehearsal."""
+    """A CA that the browsers know, or its rehearsal; `paths` says that its host serves other directories as well."""
 
     name: str
     directory: str
     profiles: Mapping[str, Profile]
+    paths: bool = False
+
+    @property
+    def default_profile(self) -> str:
+        """The profile of an order that names none; empty when the CA publishes no profiles."""
+        return next(iter(self.profiles), "")
+
+    def profile(self, name: str) -> Profile | None:
+        """Return the profile of that name, of the default one when it is empty; None when nothing is known of it."""
+        return self.profiles.get(name or self.default_profile)
 
 
 # letsencrypt.org/docs/profiles, July 2026.
@@ -48,16 +68,83 @@ _LETS_ENCRYPT: Final[Mapping[str, Profile]] = MappingProxyType(
         "shortlived": Profile(25, takes_ip_addresses=True),
     }
 )
+# Known of these is the number of names; whether they take addresses is not published, so nothing is said about it.
+_HUNDRED: Final[Mapping[str, Profile]] = MappingProxyType({"": Profile(100, takes_ip_addresses=True)})
+_UNKNOWN: Final[Mapping[str, Profile]] = MappingProxyType({})
 KNOWN: Final = (
     PublicCA("Let's Encrypt", "https://acme-v02.api.letsencrypt.org/directory", _LETS_ENCRYPT),
     PublicCA("Let's Encrypt (staging)", "https://acme-staging-v02.api.letsencrypt.org/directory", _LETS_ENCRYPT),
+    PublicCA("ZeroSSL", "https://acme.zerossl.com/v2/DV90", _HUNDRED),
+    PublicCA("Google Trust Services", "https://dv.acme-v02.api.pki.goog/directory", _HUNDRED),
+    PublicCA("Google Trust Services (test)", "https://dv.acme-v02.test-api.pki.goog/directory", _HUNDRED),
+    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-rsa", _UNKNOWN, paths=True),
+    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-ecc", _UNKNOWN, paths=True),
+    PublicCA("Actalis", "https://acme-api.actalis.com/acme/directory", _UNKNOWN),
+    PublicCA("Sectigo", "https://acme.sectigo.com/v2/DV", _UNKNOWN, paths=True),
+)
+# Servers that are gone: ACME v1 was switched off in June 2021, Buypass issues nothing since October 2025.
+GONE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "acme-v01.api.letsencrypt.org": KNOWN[0].directory,
+        "acme-staging.api.letsencrypt.org": KNOWN[1].directory,
+        "api.buypass.com": "",
+        "api.test4.buypass.no": "",
+    }
 )
 _BY_DIRECTORY: Final = {ca.directory: ca for ca in KNOWN}
+_BY_HOST: Final = {urlsplit(ca.directory).netloc: ca for ca in reversed(KNOWN)}
+_DOMAINS: Final = {"letsencrypt.org": KNOWN[0], "zerossl.com": KNOWN[2], "pki.goog": KNOWN[3]}
 
 
 def public_ca(server: str) -> PublicCA | None:
-    """Return the CA of that directory URL; None when it is not known."""
-    return _BY_DIRECTORY.get(server.rstrip("/"))
+    """Return the CA of that directory URL; None when its host is not known."""
+    return _BY_DIRECTORY.get(server) or _BY_HOST.get(_host(server))
+
+
+@lru_cache(maxsize=256)
+def _host(server: str) -> str:
+    try:
+        return urlsplit(server).hostname or ""
+    except ValueError:  # a bracket that does not close
+        return ""
+
+
+def is_gone(server: str) -> bool:
+    """Was it the server of a public CA once, which answers no more?"""
+    return _host(server) in GONE
+
+
+@lru_cache(maxsize=256)
+def lookalike(server: str) -> str | None:
+    """Return the directory URL that was probably meant, when the given one is near a known CA's and cannot work.
+
+    >>> lookalike("https://acme-v02.api.letsencrypt.org"), lookalike("https://acme.example.net/directory")
+    ('https://acme-v02.api.letsencrypt.org/directory', None)
+    """
+    written = server.strip()
+    if server.rstrip("/") in _BY_DIRECTORY or len(server) > MAX_SERVER:
+        return None
+    host = _host(written if "://" in written else f"https://{written}")
+    if host in GONE:
+        return GONE[host] or None
+    known = _BY_HOST.get(host)
+    if known is None:
+        meant = _nearest(host) or next((ca for name, ca in _DOMAINS.items() if f".{host}".endswith(f".{name}")), None)
+        return meant.directory if meant is not None else None
+    of_host = [ca.directory for ca in KNOWN if _host(ca.directory) == host]
+    is_path = bool(urlsplit(written).path.strip("/"))
+    if known.paths and is_path and server.startswith("https://"):
+        return None  # another kind of certificate, or a customer's own
+    return min(of_host, key=lambda directory: OSA.distance(directory, written))
+
+
+def _nearest(host: str) -> PublicCA | None:
+    """Return the CA of whose host a few letters are mistaken; a private CA's host is never that near by chance."""
+    near = {known: OSA.distance(known, host, score_cutoff=len(known) // MISTAKES) for known in (*_BY_HOST, *GONE)}
+    known, mistakes = min(near.items(), key=lambda item: item[1])
+    if mistakes > len(known) // MISTAKES:
+        return None
+    return _BY_HOST.get(known) or _BY_DIRECTORY.get(GONE[known])
 
 
 @lru_cache(maxsize=4096)  # 6 µs a name, and the same names come again and again
@@ -83,7 +170,7 @@ def name_problem(name: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    """Return the list; it takes some 100 ms to read."""
+    """Return the list; it takes some 100 ms to read, and holds 0.9 MB."""
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
