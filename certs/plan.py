@@ -25,7 +25,7 @@ from certs.durations import parse_duration
 from certs.facts import Facts
 from certs.pki.names import canonical_dns_names
 from certs.problems import Problems
-from certs.rules.ingress.solvers import solver_for
+from certs.rules.proving import solver_for
 from certs.verdict import MAX_WARNING
 from certs.wanted import Settings, certificates, is_wanted
 

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from certs.annotations import CLUSTER_ISSUER, ISSUER
-from certs.api.issuer import ClusterIssuer
-from certs.api.meta import ConditionStatus, IssuerReference, find_condition
+from certs.api.meta import IssuerReference
 from certs.problems import Problem, Problems, ProblemType
 from certs.rules.ingress.subject import IngressRule, Subject
-from certs.rules.nearest import nearest
+from certs.rules.references import Words, missing_issuer, unready_issuer
 from certs.rules.rule import Action, Rule
 
 ANNOTATION_OF: Final = {"Issuer": ISSUER, "ClusterIssuer": CLUSTER_ISSUER}
-OTHER_KIND: Final = {"Issuer": "ClusterIssuer", "ClusterIssuer": "Issuer"}
-ONE: Final = {"Issuer": "an Issuer", "ClusterIssuer": "a ClusterIssuer"}
-MAX_LISTED: Final = 3
+WORDS: Final = Words(kind=ANNOTATION_OF, whole={kind: f"{key}: {{}}" for kind, key in ANNOTATION_OF.items()})
 
 
 def check_missing(subject: Subject) -> Iterable[Problem]:
@@ -44,37 +41,20 @@ def _problems(subject: Subject, kind: ProblemType) -> Iterable[Problem]:
 def check_existence(subject: Subject) -> Iterable[Problem]:
     """Return that the issuer does not exist, with the one that was probably meant."""
     ref = subject.reference
-    if ref is None or subject.issuer is not None or ref.effective_kind not in OTHER_KIND:
+    if ref is None or subject.issuer is not None or ref.effective_kind not in ANNOTATION_OF:
         return ()
-    kind, other = ref.effective_kind, OTHER_KIND[ref.effective_kind]
-    names = subject.facts.issuer_names(subject.namespace, kind)
-    others = subject.facts.issuer_names(subject.namespace, other)
-    detail, remedy = f"there is no {kind} {ref.name}", _instead(ref.name, names)
-    if ref.name in others:
-        detail, remedy = f"{detail}, but {ONE[other]}", f"write {ANNOTATION_OF[other]}"
-    elif (meant := nearest(ref.name, names)) is not None:
-        remedy = f"did you mean {meant}?"
-    elif (meant := nearest(ref.name, others)) is not None:
-        remedy = f"did you mean {ANNOTATION_OF[other]}: {meant}?"
+    detail, remedy = missing_issuer(subject.facts, subject.namespace, ref, WORDS)
     return (Problem(subject.issuer_path, ProblemType.INVALID, detail, ref.name, remedy),)
 
 
-def _instead(name: str, names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return f"create {name}, or name one of {', '.join(listed)}" if 0 < len(listed) <= MAX_LISTED else f"create {name}"
-
-
 def check_readiness(subject: Subject) -> Iterable[Problem]:
-    """Return that the issuer cannot sign now, and what it says itself.  One that says nothing yet is left alone."""
+    """Return that the issuer cannot sign now, and what it says itself."""
     issuer = subject.issuer
-    ready = find_condition(issuer.status.conditions, "Ready") if issuer is not None else None
-    if issuer is None or ready is None or ready.status == ConditionStatus.TRUE:
+    unready = unready_issuer(issuer, subject.namespace) if issuer is not None else None
+    if issuer is None or unready is None:
         return ()
-    kind, name = type(issuer).resource.kind, issuer.metadata.name
-    detail = f"{kind} {name} is not Ready: {': '.join(filter(None, (ready.reason, ready.message))) or 'no reason'}"
-    where = "" if kind == ClusterIssuer.resource.kind else f" -n {subject.namespace}"
-    remedy = f"see kubectl describe {type(issuer).resource.plural[:-1]} {name}{where}"
-    return (Problem(subject.issuer_path, ProblemType.INVALID, detail, name, remedy),)
+    detail, remedy = unready
+    return (Problem(subject.issuer_path, ProblemType.INVALID, detail, issuer.metadata.name, remedy),)
 
 
 RULES: Final[tuple[IngressRule, ...]] = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from certs.annotations import CLUSTER_ISSUER, ISSUER
 from certs.api.certificate import Certificate
@@ -17,6 +17,7 @@ from certs.api.meta import IssuerReference
 from certs.completion import complete
 from certs.facts import Facts
 from certs.problems import Path, Problem, Problems
+from certs.rules.once import once
 from certs.rules.rule import Rule
 from certs.wanted import ANNOTATIONS, TLS, Settings, certificates, is_wanted, issuer_of
 
@@ -24,24 +25,8 @@ ALT_NAMES: Final = "cert-manager.io/alt-names"
 IP_SANS: Final = "cert-manager.io/ip-sans"
 RULES: Final = Path("spec") / "rules"
 
-MadeT = TypeVar("MadeT")
 Check = Callable[["Subject"], Iterable[Problem]]
 IngressRule = Rule["Subject"]
-
-
-class once(Generic[MadeT]):  # noqa: N801 - used as a decorator, as cached_property is
-    """`functools.cached_property` without the lock that it has in Python 3.11, which costs more than what it guards."""
-
-    def __init__(self, make: Callable[[Any], MadeT]) -> None:
-        self._make = make
-        self.__doc__ = make.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, subject: Subject, owner: type) -> MadeT:
-        made = subject.__dict__[self._name] = self._make(subject)
-        return made
 
 
 class Named(NamedTuple):

@@ -1,0 +1,76 @@
+"""Which names the solvers of an issuer can prove: the same choice that the Order makes later.
+
+Asked alike of Ingresses and Certificates, and by the plan of a dry run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from certs.api.issuer import ACMEIssuer, ACMESolver
+from certs.api.meta import IssuerReference
+from certs.api.order import ACMEChallenge
+from certs.decide.solver import DNS_01, HTTP_01, challenge_type, choose
+from certs.hosts import is_ip_address, is_wildcard
+
+_HTTP: Final = ACMEChallenge(url="", token="", type=HTTP_01)
+_DNS: Final = ACMEChallenge(url="", token="", type=DNS_01)
+
+
+def unproven(
+    names: Iterable[str], ref: IssuerReference, acme: ACMEIssuer, labels: dict[str, str]
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the place of each name that no solver of the issuer can prove, why that is so, and what to do about it.
+
+    An ACME issuer with no solvers at all is left alone: some CAs take names that were proven elsewhere before.
+    """
+    if not acme.solvers:
+        return
+    general = {challenge_type(solver) for solver in acme.solvers if solver.selector is None}
+    for i, name in enumerate(names):
+        if any(challenge.type in general for challenge in _offered(name)):
+            continue  # as nearly always: a solver for every name
+        if solver_for(acme.solvers, name, labels) is None:
+            yield i, *_unprovable(name, ref, acme.solvers)
+
+
+def solver_for(solvers: tuple[ACMESolver, ...], name: str, labels: dict[str, str]) -> ACMESolver | None:
+    """Return the solver that would be chosen for the name, or None."""
+    chosen = choose(solvers, name, labels, _offered(name))
+    return chosen.solver if chosen is not None else None
+
+
+def _offered(name: str) -> tuple[ACMEChallenge, ...]:
+    """Return which challenges a CA can offer for such a name: RFC 8555 §7.1.3 (wildcards), RFC 8738 §4 (addresses)."""
+    if is_wildcard(name):
+        return (_DNS,)
+    return (_HTTP,) if is_ip_address(name) else (_HTTP, _DNS)
+
+
+def _unprovable(name: str, ref: IssuerReference, solvers: tuple[ACMESolver, ...]) -> tuple[str, str]:
+    issuer = f"{ref.effective_kind} {ref.name}"
+    tried = ", ".join(f"solvers[{i}] {why_not(solver, name)}" for i, solver in enumerate(solvers))
+    zone = name.removeprefix("*.")
+    missing = "dns01 solver" if is_wildcard(name) else "solver"
+    remedy = f"add a {missing} for {zone} to {issuer}, or name an issuer that has one"
+    return f"no solver of {issuer} can prove it: {tried}", remedy
+
+
+def why_not(solver: ACMESolver, name: str) -> str:
+    """Return why the solver does not fit the name."""
+    kind = challenge_type(solver)
+    if all(challenge.type != kind for challenge in _offered(name)):
+        what = "a wildcard" if is_wildcard(name) else "an IP address"
+        return f"({kind or 'no type'}) cannot prove {what}"
+    selector = solver.selector
+    parts = [
+        f"{field} {', '.join(values)}"
+        for field, values in (
+            ("dnsNames", selector.dns_names if selector else ()),
+            ("dnsZones", selector.dns_zones if selector else ()),
+            ("matchLabels", tuple(f"{k}={v}" for k, v in selector.match_labels.items()) if selector else ()),
+        )
+        if values
+    ]
+    return f"({kind}) is for {' and '.join(parts)}"
