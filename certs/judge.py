@@ -14,7 +14,7 @@ refused cleanly; nothing here raises for any input.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -34,7 +34,7 @@ from certs.lenient import lenient
 from certs.manifests import Manifests
 from certs.plan import plan_of_certificate, plan_of_ingress
 from certs.policy import Local, local_policies
-from certs.problems import Path, Problem, Problems, ProblemType
+from certs.problems import Path, Problem, ProblemType
 from certs.rules.approval import Question, question_of
 from certs.rules.catalogue import api_rule
 from certs.rules.certificate import judge_certificate
@@ -136,7 +136,11 @@ class Judge:
             ingress = decode(_INGRESS, request.object)
         except Undecodable:
             return ALLOWED
-        verdict = self.validate(request)
+        kind = self._kinds[Ingress.resource.group, Ingress.resource.plural]
+        try:
+            verdict = kind.verdict(kind.case(request, ingress))
+        except Undecodable:  # the old one
+            return ALLOWED
         if not verdict.allowed:
             return verdict
         mutation = mutated(ingress, self.settings, Manifests(request.object, request.old_object))
@@ -160,8 +164,13 @@ class Case:
     request: AdmissionRequest
     new: Any
     decoder: msgspec.json.Decoder[Any]
-    policy: Policy
+    local: Local
     approval: Problem | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What findings lead to in the object's namespace."""
+        return self.local.policy
 
     def old(self) -> Any:
         """Return the object before the update, None on create; decoded when asked for, as most rules never ask."""
@@ -191,19 +200,24 @@ class _Kind:
             return denied(f"internal error: object in admission request is not of type {own.kind}")
         if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
             raise Undecodable(NO_CONTENT)
+        case = self.case(request, decode(self._decoder, request.object), approval)
+        verdict = self.verdict(case)
+        plan = PLANS.get(self._kind) if request.dry_run and verdict.allowed and not request.sub_resource else None
+        return with_more(verdict, plan(case), {}) if plan is not None else verdict
+
+    def case(self, request: AdmissionRequest, new: Any, approval: Problem | None = None) -> Case:
+        """Return what the rules are given for an object that is decoded already."""
         local = self._judge.policy_of(request.namespace if self._has_rules else "")
-        new = decode(self._decoder, request.object)
-        case = Case(self._judge, request, new, self._decoder, local.policy, approval)
+        return Case(self._judge, request, new, self._decoder, local, approval)
+
+    def verdict(self, case: Case) -> Verdict:
+        """Return what the rules say."""
         findings = self._rules(case)
         if findings.problems:
-            findings.problems = Problems(
-                problem if problem.rule else replace(problem, rule=self._api_rule) for problem in findings.problems
-            )
+            findings.problems = findings.problems.of(self._api_rule)
         verdict = self._tell(findings)
-        plan = PLANS.get(self._kind) if request.dry_run and verdict.allowed and not request.sub_resource else None
-        if plan is not None:
-            verdict = with_more(verdict, plan(case), {})
-        return _complaining(verdict, request.namespace, local.complaint) if local.complaint else verdict
+        complaint = case.local.complaint
+        return _complaining(verdict, case.request.namespace, complaint) if complaint else verdict
 
 
 def linted(case: Case, findings: Findings) -> Findings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -138,6 +138,12 @@ class Problems:
         """Add several."""
         for problem in problems:
             self.add(problem)
+
+    def of(self, rule: str) -> Problems:
+        """Return the same problems; those that no rule found as found by that one."""
+        named = Problems(problem if problem.rule else replace(problem, rule=rule) for problem in self._problems)
+        named._untold = self._untold
+        return named
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(self._problems)
