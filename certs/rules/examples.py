@@ -135,4 +135,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
         ),
         _LETS_ENCRYPT,
     ),
+    "http01-blocked": _with(
+        _ingress(_ISSUER, 'nginx.ingress.kubernetes.io/auth-tls-match-cn: "CN=partner"'), _LETS_ENCRYPT
+    ),
 }

@@ -48,6 +48,7 @@ SEEN: Final = frozenset(
         "name-not-public",
         "names-too-many",
         "common-name-impossible",
+        "http01-blocked",
     )
 )
 

@@ -1,0 +1,167 @@
+"""What in an Ingress keeps the proxy from leading a CA's HTTP-01 request to the route of the challenge.
+
+The route is an Ingress of its own (`shim.solvers.http01`), also where `http01-edit-in-place` is asked for.  So what a
+proxy applies to the paths of the Ingress that it stands in is harmless: allow-lists, authentication, rewrites and
+redirects of ingress-nginx, middlewares of Traefik, everything of both HAProxy controllers.  A forced redirect to HTTPS
+is harmless everywhere: a CA follows it, and does not check the certificate there (RFC 8555 §8.3).
+What counts is what reaches beyond: settings of the whole server, a host that cannot be shared, a rank above the
+route's, the route's own path given to somebody else.
+
+Each finding has its source beside it.  What only may block, since it depends on the proxy's own configuration, is not
+told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from certs.api.ingress import HTTPIngressPath, Ingress
+from certs.hosts import is_wildcard
+from certs.problems import Path, Problem, ProblemType
+from certs.wanted import ANNOTATIONS
+
+CHALLENGES: Final = "/.well-known/acme-challenge/"
+_DIRECTORY: Final = CHALLENGES.removesuffix("/")
+DNS_INSTEAD: Final = "prove the host with a dns01 solver"
+
+_COMMUNITY: Final = "nginx.ingress.kubernetes.io/"
+_F5: Final = ("nginx.org/", "nginx.com/")
+MERGEABLE: Final = "nginx.org/mergeable-ingress-type"
+PRIORITY: Final = "traefik.ingress.kubernetes.io/router.priority"
+
+_WORD: Final = re.compile(r"[^\s;{}]+|[;{}]")
+MAX_SNIPPET: Final = 20_000  # characters; the rest of a longer one is not looked at
+_EVERYTHING: Final = frozenset(
+    ("^", "^/", ".*", "(.*)", "^.*", "^.*$", "^(.*)", "^(.*)$", "^/.*$", "^/(.*)", "^/(.*)$")
+)
+_DOT_FILES: Final = frozenset((r"/\.", r"^/\.", r"/\..*", r"^/\..*", r"/\.(.*)", r"(^|/)\.", r"(/|^)\."))
+_SAME_HOST: Final = tuple(f"https://${name}$request_uri" for name in ("host", "http_host", "server_name"))
+_AUTHENTICATIONS: Final = frozenset(("auth_basic", "auth_request", "auth_jwt"))
+
+Found = tuple[str, str]  # what blocks, and the exception to write
+
+
+def blockers(ingress: Ingress) -> Iterator[Problem]:
+    """Yield what keeps a CA from the challenges of the hosts of an Ingress."""
+    annotations = ingress.metadata.annotations
+    is_f5 = False
+    for key, value in annotations.items():
+        if key in _CHECKS and (found := _CHECKS[key](value, ingress)) is not None:
+            detail, remedy = found
+            yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, value, remedy)
+        is_f5 = is_f5 or key.startswith(_F5)
+    if is_f5:
+        yield from _unshared(annotations)
+    yield from _taken_paths(ingress)
+
+
+def _match_cn(value: str, _ingress: Ingress) -> Found | None:
+    """ingress-nginx asks for the name on the whole server, plain HTTP too (kubernetes/ingress-nginx#10185)."""
+    return ("answers the CA with 403, too", DNS_INSTEAD) if value else None
+
+
+def _snippet(value: str, _ingress: Ingress) -> Found | None:
+    """A snippet stands before all locations of the server, the challenge's too."""
+    if "acme-challenge" in value:  # somebody has thought of it
+        return None
+    blocking = next(_blocking(value[:MAX_SNIPPET]), "")
+    if not blocking:
+        return None
+    return f"{blocking} on the whole server, so to the CA", f"except it: location ^~ {CHALLENGES}, or use dns01"
+
+
+def _blocking(text: str) -> Iterator[str]:
+    """Yield directives of an nginx server that reach every location of it; what stands under a condition is left out.
+
+    >>> list(_blocking("if ($bad) { return 403; } location /x { return 404; } return 301 https://other.example;"))
+    ['return 301 https://other.example']
+    """
+    depth, statement = 0, list[str]()
+    lines = (line.partition("#")[0] for line in text.splitlines())
+    for word in _WORD.findall("\n".join(lines)):
+        if word not in {";", "{", "}"}:
+            statement.append(word)
+            continue
+        if depth == 0 and statement and _reaches_all(statement, is_block=word == "{", whole=text):
+            yield " ".join(statement)
+        depth = max(depth + {"{": 1, "}": -1, ";": 0}[word], 0)
+        statement.clear()
+
+
+def _reaches_all(statement: list[str], *, is_block: bool, whole: str) -> bool:
+    match statement:
+        case ["location", "~" | "~*", pattern] if is_block:
+            return pattern.strip("\"'") in _DOT_FILES and "well-known" not in whole
+        case ["return", *answer]:
+            return not any(target in _SAME_HOST for target in answer)
+        case ["rewrite", pattern, target, *_]:
+            return pattern in _EVERYTHING and not target.startswith(_SAME_HOST)
+        case [directive, value, *_]:
+            return directive in _AUTHENTICATIONS and value != "off"
+    return False
+
+
+def _closed_port(value: str, _ingress: Ingress) -> Found | None:
+    """GKE's load balancer then has no port 80, where a CA asks (RFC 8555 §8.3)."""
+    if value.lower() != "false":
+        return None
+    return "closes port 80, where the CA asks", 'write "true" and redirect to HTTPS, or use dns01'
+
+
+def _priority(value: str, ingress: Ingress) -> Found | None:
+    """Traefik ranks routers by the length of their rule unless told otherwise, so the route's would win by itself."""
+    try:
+        priority = int(value)
+    except ValueError:
+        return None
+    for rule in ingress.spec.rules:
+        paths = rule.http.paths if rule.http is not None else ()
+        own = len(f"Host(`{rule.host}`) && PathPrefix(`{CHALLENGES}`)")
+        if rule.host and not is_wildcard(rule.host) and priority > own and any(map(_covers_challenges, paths)):
+            detail = "ranks this Ingress above the route of the challenge"
+            return detail, f"write less than {own}, or a higher one into the solver's ingressTemplate"
+    return None
+
+
+def _covers_challenges(path: HTTPIngressPath) -> bool:
+    return path.path_type != "Exact" and CHALLENGES.startswith(f"{path.path.rstrip('/')}/")
+
+
+def _unshared(annotations: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield why F5's controller drops the route: a host is one Ingress's alone, unless that merges others into it.
+
+    Where annotations of ingress-nginx stand beside it, nobody can tell which of the two reads them.
+    """
+    if any(key.startswith(_COMMUNITY) for key in annotations):
+        return
+    kind = annotations.get(MERGEABLE)
+    if kind is None:
+        detail = "F5's controller gives a host to one Ingress alone, so it ignores the route of the challenge"
+        remedy = "make this the master, its paths and the solver's ingressTemplate a minion; or use dns01"
+        yield Problem(ANNOTATIONS @ MERGEABLE, ProblemType.REQUIRED, detail, remedy=remedy)
+        return
+    for key in ("nginx.org/basic-auth-secret", "nginx.com/jwt-key"):
+        if kind == "master" and key in annotations:  # nginx/kubernetes-ingress#9600
+            detail = "asks for a password on the whole host, so from the CA"
+            yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, annotations[key], "move it into the minions")
+
+
+def _taken_paths(ingress: Ingress) -> Iterator[Problem]:
+    """Yield paths that are the route's: of two alike the older one is served."""
+    for i, rule in enumerate(ingress.spec.rules):
+        for j, path in enumerate(rule.http.paths if rule.http is not None else ()):
+            if path.path.startswith(_DIRECTORY) and path.path.rstrip("/") == _DIRECTORY and path.path_type != "Exact":
+                where = Path("spec") / "rules" @ i / "http" / "paths" @ j / "path"
+                detail = "takes the challenges away from the route that answers them"
+                yield Problem(where, ProblemType.INVALID, detail, path.path, "remove it; the route is made for you")
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, Ingress], Found | None]]] = {
+    "nginx.ingress.kubernetes.io/auth-tls-match-cn": _match_cn,
+    "nginx.ingress.kubernetes.io/server-snippet": _snippet,
+    "nginx.org/server-snippets": _snippet,
+    "kubernetes.io/ingress.allow-http": _closed_port,
+    PRIORITY: _priority,
+}

@@ -1,0 +1,150 @@
+"""What keeps a CA from the route of a challenge, and what only looks as if it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from certs.api.ingress import Ingress
+from certs.lenient import lenient
+from certs.proxies import blockers
+
+NGINX = "nginx.ingress.kubernetes.io/"
+SNIPPET = f"{NGINX}server-snippet"
+
+
+def ingress(
+    annotations: dict[str, str], path: str = "/", path_type: str = "Prefix", host: str = "a.example.org"
+) -> Any:
+    paths = [{"path": path, "pathType": path_type, "backend": {"service": {"name": "web", "port": {"number": 80}}}}]
+    obj = {
+        "metadata": {"name": "web", "annotations": annotations},
+        "spec": {"rules": [{"host": host, "http": {"paths": paths}}]},
+    }
+    return msgspec.convert(obj, lenient(Ingress))
+
+
+def told(obj: Ingress) -> list[str]:
+    return [f"{problem.path}: {problem.detail}; {problem.remedy}" for problem in blockers(obj)]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {},
+        {f"{NGINX}ssl-redirect": "true", f"{NGINX}force-ssl-redirect": "true"},
+        {f"{NGINX}whitelist-source-range": "10.0.0.0/8"},
+        {f"{NGINX}auth-type": "basic", f"{NGINX}auth-secret": "users"},
+        {f"{NGINX}auth-url": "https://login.example.org"},
+        {f"{NGINX}auth-tls-secret": "team/ca", f"{NGINX}auth-tls-verify-client": "on"},
+        {f"{NGINX}permanent-redirect": "https://other.example.org"},
+        {f"{NGINX}app-root": "/app", f"{NGINX}rewrite-target": "/$1", f"{NGINX}use-regex": "true"},
+        {f"{NGINX}configuration-snippet": "return 403;"},
+        {"traefik.ingress.kubernetes.io/router.middlewares": "team-auth@kubernetescrd"},
+        {"traefik.ingress.kubernetes.io/router.entrypoints": "websecure"},
+        {"traefik.ingress.kubernetes.io/router.priority": "10"},
+        {"traefik.ingress.kubernetes.io/router.priority": "high"},
+        {"haproxy.org/allow-list": "10.0.0.0/8", "haproxy.org/ssl-redirect": "true"},
+        {"haproxy-ingress.github.io/auth-url": "https://login.example.org"},
+        {"kubernetes.io/ingress.allow-http": "true"},
+        {"nginx.org/mergeable-ingress-type": "master", "nginx.org/redirect-to-https": "true"},
+        {"nginx.org/mergeable-ingress-type": "minion", "nginx.org/basic-auth-secret": "users"},
+        {"nginx.org/client-max-body-size": "8m", f"{NGINX}proxy-body-size": "8m"},
+    ],
+    ids=lambda annotations: ",".join(annotations) or "none",
+)
+def test_what_applies_to_its_own_paths_is_harmless(annotations: dict[str, str]) -> None:
+    assert told(ingress(annotations)) == []
+
+
+@pytest.mark.parametrize(
+    ("annotations", "text"),
+    [
+        ({f"{NGINX}auth-tls-match-cn": "CN=partner"}, "answers the CA with 403"),
+        ({"kubernetes.io/ingress.allow-http": "false"}, "closes port 80"),
+        ({"traefik.ingress.kubernetes.io/router.priority": "1000"}, "write less than 61"),
+        ({"nginx.org/client-max-body-size": "8m"}, "make this the master"),
+        (
+            {"nginx.org/mergeable-ingress-type": "master", "nginx.org/basic-auth-secret": "users"},
+            "move it into the minions",
+        ),
+        ({"nginx.org/mergeable-ingress-type": "master", "nginx.org/server-snippets": "return 403;"}, "return 403"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_what_applies_to_the_whole_host_is_told(annotations: dict[str, str], text: str) -> None:
+    (line,) = told(ingress(annotations))
+
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        "",
+        "more_set_headers 'X-Frame-Options: DENY';",
+        "if ($bad_bot) { return 403; }",
+        "return 301 https://$host$request_uri;",
+        "rewrite ^/old$ /new;",
+        "location /private { return 404; }",
+        "location ~ /\\.ht { deny all; }",
+        "location ~ /\\.(?!well-known) { deny all; }",
+        "location ~ /\\. { deny all; } location ^~ /.well-known/ { allow all; }",
+        "# return 403;",
+        "auth_basic off;",
+        "deny all;",  # the route allows everybody, and nginx takes the innermost list
+        "if ($uri !~ ^/.well-known/acme-challenge/) { return 301 https://other.example.org; }",
+        "} } {",
+    ],
+)
+def test_snippets_that_leave_the_challenge_alone(snippet: str) -> None:
+    assert told(ingress({SNIPPET: snippet})) == []
+
+
+@pytest.mark.parametrize(
+    ("snippet", "text"),
+    [
+        ("return 301 https://other.example.org$request_uri;", "return 301 https://other.example.org$request_uri"),
+        ("more_clear_headers Server;\nreturn 410;", "return 410"),
+        ("rewrite ^(.*)$ https://other.example.org$1 permanent;", "rewrite ^(.*)$"),
+        ('auth_basic "Members";', "auth_basic"),
+        ("auth_request /login;", "auth_request /login"),
+        ("location ~ /\\. { deny all; }", "location ~ /\\."),
+        ("location /x { return 404; }\nreturn 403;", "return 403"),
+    ],
+)
+def test_snippets_that_reach_the_challenge(snippet: str, text: str) -> None:
+    (line,) = told(ingress({SNIPPET: snippet}))
+
+    assert text in line
+    assert "except it: location ^~ /.well-known/acme-challenge/" in line
+
+
+@pytest.mark.parametrize(
+    ("path", "path_type", "is_told"),
+    [
+        ("/.well-known/acme-challenge/", "Prefix", True),
+        ("/.well-known/acme-challenge", "ImplementationSpecific", True),
+        ("/.well-known/acme-challenge/a-token", "Exact", False),
+        ("/.well-known/", "Prefix", False),
+        ("/", "Prefix", False),
+    ],
+)
+def test_the_path_of_the_route_is_nobody_elses(path: str, path_type: str, *, is_told: bool) -> None:
+    assert bool(told(ingress({}, path, path_type))) == is_told
+
+
+@pytest.mark.parametrize(
+    ("path", "path_type", "host"), [("/api", "Prefix", "a.b"), ("/", "Exact", "a.b"), ("/", "Prefix", "*.a.b")]
+)
+def test_a_rank_matters_only_where_the_route_would_be(path: str, path_type: str, host: str) -> None:
+    ranked = {"traefik.ingress.kubernetes.io/router.priority": "1000"}
+
+    assert told(ingress(ranked, path, path_type, host)) == []
+
+
+def test_a_snippet_of_any_size_takes_little_time() -> None:
+    """What lies behind the first so many characters is not looked at."""
+    assert told(ingress({SNIPPET: "a " * 500_000 + "; return 403;"})) == []
