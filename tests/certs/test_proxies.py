@@ -64,7 +64,7 @@ def test_what_applies_to_its_own_paths_is_harmless(annotations: dict[str, str]) 
     [
         ({f"{NGINX}auth-tls-match-cn": "CN=partner"}, "answers the CA with 403"),
         ({"kubernetes.io/ingress.allow-http": "false"}, "closes port 80"),
-        ({"traefik.ingress.kubernetes.io/router.priority": "1000"}, "write less than 61"),
+        ({"traefik.ingress.kubernetes.io/router.priority": "1000"}, "write less than 67"),
         ({"nginx.org/client-max-body-size": "8m"}, "make this the master"),
         (
             {"nginx.org/mergeable-ingress-type": "master", "nginx.org/basic-auth-secret": "users"},
