@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from certs.atoi import atoi
 from certs.durations import parse_duration
-from certs.goprint import quoted
+from certs.goprint import SPACES
 from certs.timezones import UnknownTimeZone, time_zone
 
 YEARS_AHEAD: Final = 5
@@ -62,7 +63,7 @@ _DESCRIPTORS: Final = {
     "@hourly": "0 * * * *",
 }
 _EVERY: Final = "@every "
-_SPACE: Final = "\t\n\v\f\r \x85\xa0"  # what Go takes for space, within Latin-1
+_TO_SPACE: Final = str.maketrans(dict.fromkeys(SPACES, " "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +153,18 @@ def _parse(spec: str) -> Schedule:
         raise InvalidCron("empty spec string")
     where: tzinfo = UTC
     if spec.startswith(("TZ=", "CRON_TZ=")):
-        named, _, spec = spec.partition(" ")
+        named, space, rest = spec.partition(" ")
+        if not space:
+            raise InvalidCron(f"expected timezone prefix to be followed by a cron spec: {spec}")
         name = named.partition("=")[2]
         try:
             where = time_zone(name)
         except UnknownTimeZone as error:
             raise InvalidCron(f"provided bad location {name}: {error}") from error
-        spec = spec.strip(_SPACE)
+        spec = rest.strip(SPACES)
     if spec.startswith("@"):
         return _descriptor(spec, where)
-    fields = [part for part in _split(spec) if part]
+    fields = _words(spec)
     if len(fields) != len(_FIELDS):
         raise InvalidCron(f"expected exactly {len(_FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]")
     return _calendar(fields, where)
@@ -172,10 +175,8 @@ def _calendar(fields: Sequence[str], zone: tzinfo) -> Calendar:
     return Calendar(minutes, hours, days, months, weekdays, zone)
 
 
-def _split(text: str) -> list[str]:
-    for space in _SPACE:
-        text = text.replace(space, " ")
-    return text.split(" ")
+def _words(text: str) -> list[str]:
+    return [word for word in text.translate(_TO_SPACE).split(" ") if word]
 
 
 def _descriptor(spec: str, where: tzinfo) -> Schedule:
@@ -235,15 +236,14 @@ def _check(start: int, end: int, step: int, field: _Field, text: str) -> None:
 
 
 def _number(text: str, names: Mapping[str, int]) -> int:
-    """Return a number or a name's, as `strconv.Atoi` reads it."""
+    """Return a number, or a name's."""
     named = names.get(text.lower())
     if named is not None:
         return named
-    digits = text[1:] if text[:1] in {"+", "-"} else text
-    if not (digits.isascii() and digits.isdigit()):
-        raise InvalidCron(f"failed to parse int from {text}: strconv.Atoi: parsing {quoted(text)}: invalid syntax")
-    if len(digits.lstrip("0")) > len(str(2**63)) or not -(2**63) <= int(text) < 2**63:
-        raise InvalidCron(f"failed to parse int from {text}: strconv.Atoi: parsing {quoted(text)}: value out of range")
-    if int(text) < 0:
-        raise InvalidCron(f"negative number ({int(text)}) not allowed: {text}")
-    return int(text)
+    try:
+        number = atoi(text)
+    except ValueError as error:
+        raise InvalidCron(f"failed to parse int from {text}: {error}") from error
+    if number < 0:
+        raise InvalidCron(f"negative number ({number}) not allowed: {text}")
+    return number

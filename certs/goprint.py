@@ -1,4 +1,4 @@
-"""Values as Go prints them.
+"""Values as Go prints them, and what is a space to Go.
 
 Text by `%q`: quoted, with everything escaped that does not print.  Structs as JSON, under the names of Go's fields.
 """
@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+# Python counts U+001C to U+001F as well.
+SPACES: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
 
 _NAMED: Final = {
     "\a": r"\a",

@@ -1,7 +1,7 @@
 """Time zones by their names in the IANA database, as Go's `time.LoadLocation` takes them.
 
 Names are case-sensitive; `Local` and `UTC` are always there, the empty name is UTC; directories (`Europe`) and
-paths with dots are no zones.  The database is the `tzdata` package's or the system's, whatever `zoneinfo` finds;
+paths that lead out of the database are no zones.  The database is the `tzdata` package's or the system's, whatever `zoneinfo` finds;
 its names are read once, when the first is asked for.
 """
 
@@ -16,10 +16,7 @@ LOCAL: Final = "Local"  # to Go the zone of its machine, which in a container is
 
 
 class UnknownTimeZone(ValueError):
-    """There is no zone of that name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"unknown time zone {name}")
+    """There is no zone of that name; `str()` is Go's sentence."""
 
 
 def time_zone(name: str) -> tzinfo:
@@ -27,8 +24,16 @@ def time_zone(name: str) -> tzinfo:
     if name in {"", "UTC", LOCAL}:
         return UTC
     if name not in _names():
-        raise UnknownTimeZone(name)
+        raise UnknownTimeZone(_why_unknown(name))
     return zoneinfo.ZoneInfo(name)
+
+
+def _why_unknown(name: str) -> str:
+    if ".." in name or name.startswith(("/", "\\")):
+        return "time: invalid location name"
+    directory = name.rstrip("/") + "/"
+    is_directory = any(known.startswith(directory) for known in _names())
+    return "is a directory" if is_directory else f"unknown time zone {name}"
 
 
 @cache

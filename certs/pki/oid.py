@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-_PART: Final = re.compile(r"[+-]?[0-9]{1,40}")
-_INT64: Final = range(-(2**63), 2**63)
+from certs.atoi import atoi
 
 
 def parse_oid(text: str) -> tuple[int, ...] | None:
@@ -15,9 +11,7 @@ def parse_oid(text: str) -> tuple[int, ...] | None:
     >>> parse_oid("1.2.840"), parse_oid("-1.02"), parse_oid("1.x")
     ((1, 2, 840), (-1, 2), None)
     """
-    numbers = []
-    for part in text.split("."):
-        if not _PART.fullmatch(part) or int(part) not in _INT64:
-            return None
-        numbers.append(int(part))
-    return tuple(numbers)
+    try:
+        return tuple(map(atoi, text.split(".")))
+    except ValueError:
+        return None

@@ -30,7 +30,8 @@ def at(text: str) -> datetime:
         ("50/5 * * * *", "", "2026-03-27T12:50"),
         ("1,2, * * * *", "", "2026-03-27T12:01"),
         ("+1 *-5 */60 * *", "", "2026-04-01T00:01"),
-        ("\n0\t0 * feb\n*", "", "2027-02-01T00:00"),
+        ("\n0\t0\u3000* feb\n*", "", "2027-02-01T00:00"),
+        ("0" * 5000 + " 3 * * *", "", "2026-03-28T03:00"),
         ("0 0 29 2 *", "", "2028-02-29T00:00"),
         ("0 0 30 2 *", "", None),
         (", * * * *", "", None),
@@ -71,7 +72,8 @@ def test_clocks_that_change(text: str, zone: str, moment: str, following: str) -
         ("", "UTC", "expected exactly 5 fields, found 0: []"),
         ("* * * *", "", "expected exactly 5 fields, found 4: [* * * *]"),
         ("TZ=UTC * * * * *", "UTC", "expected exactly 5 fields, found 6: [TZ=UTC * * * * *]"),
-        ("TZ=UTC", "", "expected exactly 5 fields, found 0: []"),
+        ("TZ=UTC", "", "expected timezone prefix to be followed by a cron spec: TZ=UTC"),
+        ("TZ=UTC ", "", "expected exactly 5 fields, found 0: []"),
         ("* * * * 7", "", "end of range (7) above maximum (6): 7"),
         ("60 * * * *", "", "end of range (60) above maximum (59): 60"),
         ("* * 0 * *", "", "beginning of range (0) below minimum (1): 0"),
@@ -81,22 +83,28 @@ def test_clocks_that_change(text: str, zone: str, moment: str, following: str) -
         ("1/0 * * * *", "", "step of range should be a positive number: 1/0"),
         ("* * L * *", "", 'failed to parse int from L: strconv.Atoi: parsing "L": invalid syntax'),
         ("jan * * * *", "", 'failed to parse int from jan: strconv.Atoi: parsing "jan": invalid syntax'),
-        ("9223372036854775808 * * * *", "", "failed to parse int from 9223372036854775808: strconv.Atoi: parsing"),
-        ("1/-1 * * * *", "", "failed to parse int from : strconv.Atoi"),
+        (
+            f"{2**63} * * * *",
+            "",
+            f'failed to parse int from {2**63}: strconv.Atoi: parsing "{2**63}": value out of range',
+        ),
+        ("1/-1 * * * *", "", "negative number (-1) not allowed: -1"),
+        ("-1 * * * *", "", 'failed to parse int from : strconv.Atoi: parsing "": invalid syntax'),
         ("@reboot", "", "unrecognized descriptor: @reboot"),
         ("@Daily", "", "unrecognized descriptor: @Daily"),
         ("@every", "", "unrecognized descriptor: @every"),
         ("@every soon", "", 'failed to parse duration @every soon: time: invalid duration "soon"'),
         ("* * * * *", "Mars/Olympus", "provided bad location Mars/Olympus: unknown time zone Mars/Olympus"),
+        ("* * * * *", "europe/berlin", "provided bad location europe/berlin: unknown time zone europe/berlin"),
+        ("* * * * *", "Europe", "provided bad location Europe: is a directory"),
+        ("* * * * *", "../UTC", "provided bad location ../UTC: time: invalid location name"),
     ],
 )
 def test_what_is_refused(text: str, zone: str, problem: str) -> None:
-    if text == "1/-1 * * * *":  # the hyphen of a step is its sign
-        problem = "negative number (-1) not allowed: -1"
     with pytest.raises(InvalidCron) as refused:
         parse_cron(text, zone)
 
-    assert str(refused.value).startswith(problem)
+    assert str(refused.value) == problem
 
 
 ZONES = st.sampled_from(["", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])
