@@ -1,8 +1,8 @@
 """Time zones by their names in the IANA database, as Go's `time.LoadLocation` takes them.
 
 Names are case-sensitive; `Local` and `UTC` are always there, the empty name is UTC; directories (`Europe`) and
-paths that lead out of the database are no zones.  The database is the `tzdata` package's or the system's, whatever `zoneinfo` finds;
-its names are read once, when the first is asked for.
+paths that lead out of the database are no zones.  The database is the `tzdata` package's or the system's,
+whatever `zoneinfo` finds; its names are read once, when the first is asked for.
 """
 
 from __future__ import annotations
