@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from bench.procfs import field_mb
 from tests.webhook.reviews import certificate, ingress, review
-from tests.webhook.wire import answer, connect, free_port, head, post
+from tests.webhook.wire import answer, connect, free_port, head, post, running
 
 CERTSHIM = Path(sys.executable).with_name("certshim")
 GROUP = "networking.k8s.io"
@@ -27,17 +26,8 @@ GROWTH_MB = 12.0  # rounds of megabytes leave the allocator with some spare page
 def server() -> Iterator[tuple[int, int]]:
     """The port and pid of a standalone webhook."""
     port = free_port()
-    process = subprocess.Popen([CERTSHIM, "webhook", "--standalone", f"--bind=127.0.0.1:{port}"])  # noqa: S603 - ours
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            connect(port).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield port, process.pid
-    process.terminate()
-    process.wait(timeout=15)
+    with running([str(CERTSHIM), "webhook", "--standalone", f"--bind=127.0.0.1:{port}"], port) as pid:
+        yield port, pid
 
 
 def issuer(**spec: Any) -> dict[str, Any]:

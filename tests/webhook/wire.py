@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[int]:
-    """Run a webhook that listens there, and end it."""
+    """Run a webhook that listens there, and end it; gives the pid."""
     process = subprocess.Popen(command)  # noqa: S603 - ours
     try:
         deadline = time.monotonic() + 20
@@ -37,7 +37,7 @@ def running(command: Sequence[str], port: int) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield port
+        yield process.pid
     finally:
         process.terminate()
         process.wait(timeout=15)
