@@ -2,20 +2,24 @@
 
 A subject made of fields has the order and the grouping that Go's `pkix.Name` gives it (one RDN
 per attribute type, several values in one set), so that requests equal those made before.
-A `literalSubject` is RFC 4514: written most specific first, encoded in reverse.
+A `literalSubject` (`certs.pki.literal`) has the octets that Go gives it, which is what an existing request is
+compared with.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.x509.name import _ASN1Type  # there is no public way to choose the type of a string
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from certs.api.certificate import CertificateSpec, X509Subject
 from certs.outcomes import Permanent
+from certs.pki.literal import Attribute, InvalidLiteralSubject, parse_literal
 
 # In the order of the encoded name: the field, its attribute type, its path for people.
 _FIELDS: Final = (
@@ -28,8 +32,7 @@ _FIELDS: Final = (
     ("postal_codes", NameOID.POSTAL_CODE, "postalCodes"),
 )
 
-# RFC 4514 §3 names only nine; these two are customary.
-_LITERAL_NAMES: Final = {"SERIALNUMBER": NameOID.SERIAL_NUMBER, "POSTALCODE": NameOID.POSTAL_CODE}
+_PRINTABLE: Final = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]*")
 
 
 class UnusableSpec(Permanent):
@@ -97,10 +100,26 @@ def _rdn(oid: ObjectIdentifier, values: Iterable[str], path: str) -> x509.Relati
 
 def _literal(text: str) -> x509.Name:
     try:
-        return x509.Name.from_rfc4514_string(text, _LITERAL_NAMES)
-    except ValueError as error:
+        rdns = parse_literal(text)
+        return x509.Name([x509.RelativeDistinguishedName([_attribute(part) for part in rdn]) for rdn in rdns])
+    except InvalidLiteralSubject as error:
         raise UnusableSpec(
-            f"cannot make a certificate request: spec.literalSubject {text!r} is not an RFC 4514 name "
-            "(for example CN=www,OU=shop,O=Example,C=DE): write it so",
+            f"cannot make a certificate request: spec.literalSubject {text!r} is not an RFC 4514 name: {error}: "
+            "write it like CN=www,OU=shop,O=Example,C=DE",
             reason="RequestFailed",
         ) from error
+    except (
+        ValueError
+    ) as error:  # an OID that has no encoding, a value that is no UTF-8 or too long, the same value twice
+        raise UnusableSpec(
+            f"cannot make a certificate request: spec.literalSubject {text!r}: {error}: change it",
+            reason="RequestFailed",
+        ) from error
+
+
+def _attribute(attribute: Attribute) -> x509.NameAttribute[str]:
+    """Return it with the type that Go gives to every string: PrintableString when it is one, else UTF8String."""
+    kind = _ASN1Type.PrintableString if _PRINTABLE.fullmatch(attribute.value) else _ASN1Type.UTF8String
+    oid = ObjectIdentifier(".".join(map(str, attribute.oid)))
+    attribute.value.encode()  # which a value that is no UTF-8 fails
+    return x509.NameAttribute(oid, attribute.value, kind)

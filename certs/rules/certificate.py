@@ -126,7 +126,8 @@ def check_names(spec: CertificateSpec, problems: Problems) -> None:
     """A literal subject stands alone; at least one name, and each of its kind."""
     common_name = spec.common_name
     if spec.literal_subject:
-        common_name = _check_literal_subject(spec, problems) or common_name
+        literal = _check_literal_subject(spec, problems)
+        common_name = common_name if literal is None else literal
     sans = (spec.dns_names, spec.uris, spec.email_addresses, spec.ip_addresses, spec.other_names)
     if not common_name and not any(sans):
         problems.invalid(SPEC, "", NO_NAME, remedy="list the host names under spec.dnsNames")
@@ -142,8 +143,8 @@ def check_names(spec: CertificateSpec, problems: Problems) -> None:
     check_other_names(spec, problems)
 
 
-def _check_literal_subject(spec: CertificateSpec, problems: Problems) -> str:
-    """Return its common name."""
+def _check_literal_subject(spec: CertificateSpec, problems: Problems) -> str | None:
+    """Return its common name, None when it has none."""
     if spec.common_name:
         problems.invalid(
             SPEC / "commonName", spec.common_name, "When providing a `LiteralSubject` no `commonName` may be provided."
@@ -158,9 +159,9 @@ def _check_literal_subject(spec: CertificateSpec, problems: Problems) -> str:
         rdns = parse_literal(text)
     except InvalidLiteralSubject as error:
         problems.invalid(path, text, str(error), remedy="write it as in RFC 4514, for example CN=www,O=Example,C=DE")
-        return ""
+        return None
     for attribute in (attribute for rdn in rdns for attribute in rdn if not attribute.oid):
-        detail = f"Literal subject contains unrecognized key with value [{attribute.value}]"
+        detail = f"Literal subject contains unrecognized key with value [{attribute.shown}]"
         problems.invalid(path, text, detail, remedy=f"known are {', '.join(NAMES)}, and OIDs")
     return common_name_of(rdns)
 

@@ -21,7 +21,7 @@ from certs.api.certificate import (
 from certs.pki.csr import InvalidRequest, build_csr, read_csr
 from certs.pki.keys import Key
 from certs.pki.names import utf8_der
-from certs.pki.subject import UnusableSpec
+from certs.pki.subject import UnusableSpec, name_of
 from certs.pki.usages import expected_usages
 
 Spec = Callable[..., CertificateSpec]
@@ -98,11 +98,25 @@ def test_the_subject_is_grouped_and_ordered_as_go_does(spec: Spec, key: Key) -> 
 
 
 def test_a_literal_subject_is_encoded_in_reverse(spec: Spec, key: Key) -> None:
-    """RFC 4514 §2.1 writes the last RDN first."""
+    """RFC 4514 §2.1 writes the last RDN first; of strings, Go makes printable ones or UTF-8."""
     csr = load(build_csr(spec(literal_subject="CN=www,OU=shop,O=Example,C=DE,DC=example,SERIALNUMBER=9"), key))
 
     assert [rdn.rfc4514_string() for rdn in csr.subject.rdns][1:3] == ["DC=example", "C=DE"]
     assert next(iter(csr.subject.rdns[-1])).value == "www"
+
+
+@pytest.mark.parametrize(
+    ("text", "der"),
+    [
+        ("CN=www,O=Example", "30203110300e060355040a13074578616d706c65310c300a06035504031303777777"),
+        ("CN=b+OU=a+O=é", "3021311f300806035504031301623008060355040b1301613009060355040a0c02c3a9"),
+        ("CN=a*b", "300e310c300a06035504030c03612a62"),
+        ("DC=x", "30133111300f060a0992268993f22c640119130178"),
+        ("1.2.3=#0402c3a9", "300c310a300806022a030c02c3a9"),
+    ],
+)
+def test_octets_of_a_literal_subject_are_those_of_go(spec: Spec, text: str, der: str) -> None:
+    assert name_of(spec(literal_subject=text)).public_bytes().hex() == der
 
 
 @pytest.mark.parametrize(
@@ -197,7 +211,11 @@ def test_the_hash_fits_the_key(
         ({"other_names": (OtherName("not an oid", "x"),)}, r"spec\.otherNames\[0\]"),
         ({"common_name": "x" * 65}, r"spec\.commonName"),
         ({"subject": X509Subject(countries=("Germany",))}, r"spec\.subject\.countries"),
-        ({"literal_subject": "no name"}, r"spec\.literalSubject 'no name' is not an RFC 4514 name"),
+        ({"literal_subject": "no name"}, r"spec\.literalSubject 'no name' is not an RFC 4514 name: DN ended"),
+        ({"literal_subject": "CN=a,9.9=b"}, r"spec\.literalSubject 'CN=a,9\.9=b'"),
+        ({"literal_subject": "cn=a"}, r"spec\.literalSubject 'cn=a'"),
+        ({"literal_subject": "CN=\\ff"}, r"spec\.literalSubject"),
+        ({"literal_subject": "CN=a+CN=a"}, r"spec\.literalSubject"),
         ({"usages": (KeyUsage.ENCIPHER_ONLY,)}, r"spec\.usages: .* without key agreement: add it"),
         ({"signature_algorithm": SignatureAlgorithm.SHA256_WITH_RSA}, r"does not fit the ECDSA private key"),
         (
