@@ -59,6 +59,15 @@ class PublicCA:
         """Return the profile of that name, of the default one when it is empty; None when nothing is known of it."""
         return self.profiles.get(name or self.default_profile)
 
+    def refusal(self, name: str, profile: Profile | None) -> tuple[str, str] | None:
+        """Return why it will not issue for a name under that profile, and what to do; None when it may."""
+        problem = name_problem(name)
+        if problem is not None or profile is None or profile.takes_ip_addresses or not is_ip_address(name):
+            return problem
+        fitting = next((name for name, other in self.profiles.items() if other.takes_ip_addresses), "")
+        where = f"write profile: {fitting} into the issuer" if fitting else "use another CA"
+        return "is an address, for which its profile does not issue", where
+
 
 # letsencrypt.org/docs/profiles, July 2026.
 _LETS_ENCRYPT: Final[Mapping[str, Profile]] = MappingProxyType(

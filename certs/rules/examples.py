@@ -77,7 +77,81 @@ _UNREADY: Final = f"""\
   conditions: [{{type: Ready, status: "False", reason: ErrRegisterACMEAccount, message: no such host}}]
 """
 
+
+def _certificate(*names: str, more: str = "") -> str:
+    return f"""\
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: shop
+spec:
+  secretName: shop-tls
+  issuerRef: {{name: letsencrypt, kind: ClusterIssuer}}
+  dnsNames: [{", ".join(names or ("shop.example.com",))}]
+{more}"""
+
+
+def _issuer(acme: str) -> str:
+    return f"""\
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata:
+  name: letsencrypt
+spec:
+  acme:
+    {acme}
+    privateKeySecretRef: {{name: account}}
+"""
+
+
+_DIRECTORY: Final = "server: https://acme-v02.api.letsencrypt.org/directory"
+_SOLVERS: Final = f"{_DIRECTORY}\n    solvers:\n"
+_OPAQUE: Final = """\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: shop-tls
+type: Opaque
+"""
+_LINT: Final[Mapping[str, str]] = {
+    "certificate-issuer-not-found": _with(_certificate(), _READY.replace("ClusterIssuer", "Issuer")),
+    "certificate-issuer-not-ready": _with(_certificate(), _UNREADY),
+    "certificate-secret-claimed": _with(_certificate(), _READY, _certificate().replace("name: shop", "name: first", 1)),
+    "certificate-secret-type": _with(_certificate(), _READY, _OPAQUE),
+    "certificate-keystore-password": _with(
+        _certificate(
+            more="  keystores: {pkcs12: {create: true, passwordSecretRef: {name: shop-password, key: password}}}\n"
+        ),
+        _READY,
+    ),
+    "certificate-name-form": _with(_certificate("Shop.example.com"), _READY),
+    "certificate-name-invalid": _with(_certificate('"https://shop.example.com"'), _READY),
+    "certificate-name-address": _with(_certificate("shop.example.com", "192.0.2.1"), _READY),
+    "certificate-name-twice": _with(_certificate("shop.example.com", "shop.example.com"), _READY),
+    "certificate-name-covered": _with(
+        _certificate("shop.example.com", '"*.example.com"'), _acme("dns01: {rfc2136: {nameserver: 192.0.2.53}}")
+    ),
+    "certificate-common-name-apart": _with(_certificate(more="  commonName: The shop\n"), _READY),
+    "certificate-name-not-public": _with(_certificate("shop.internal"), _LETS_ENCRYPT),
+    "certificate-names-too-many": _with(
+        _certificate(*(f"{i}.shop.org" for i in range(26))),
+        _LETS_ENCRYPT.replace("    solvers:", "    profile: tlsserver\n    solvers:"),
+    ),
+    "certificate-name-unprovable": _with(_certificate('"*.example.com"'), _READY),
+    "issuer-server-lookalike": _issuer(f"{_SOLVERS}      - {_HTTP01}".replace("acme-v02", "acme-v01")),
+    "issuer-server-scheme": _issuer(f"server: http://acme.example.net/directory\n    solvers:\n      - {_HTTP01}"),
+    "issuer-email-reserved": _issuer(f"email: user@example.com\n    {_SOLVERS}      - {_HTTP01}"),
+    "issuer-profile-unknown": _issuer(f"profile: short-lived\n    {_SOLVERS}      - {_HTTP01}"),
+    "issuer-secret-missing": _issuer(
+        f"{_SOLVERS}      - dns01: {{cloudflare: {{apiTokenSecretRef: {{name: cloudflare, key: token}}}}}}"
+    ),
+    "issuer-without-solver": _issuer(_DIRECTORY),
+    "issuer-solver-shadowed": _issuer(f"{_SOLVERS}      - {_HTTP01}\n      - {_HTTP01.replace('nginx', 'traefik')}"),
+    "issuer-zone-form": _issuer(f'{_SOLVERS}      - selector: {{dnsZones: ["*.example.com"]}}\n        {_HTTP01}'),
+}
+
 EXAMPLES: Final[Mapping[str, str]] = {
+    **_LINT,
     "unknown-annotation": _ingress("cert-manager.io/cluster-isuer: letsencrypt"),
     "legacy-annotation": _with(_ingress("certmanager.k8s.io/cluster-issuer: letsencrypt"), _READY),
     "annotation-value": _with(_ingress(_ISSUER, "cert-manager.io/duration: 90d"), _READY),

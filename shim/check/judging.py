@@ -36,10 +36,18 @@ from shim.check.structure import structure
 from shim.manifests.streams import Unreadable
 
 # Rules that ask for other objects, by what files can answer: that something is nowhere to be seen, …
-ABSENCE: Final = frozenset(("issuer-not-found", "secret-missing"))
+ABSENCE: Final = frozenset(
+    (
+        "issuer-not-found",
+        "secret-missing",
+        "certificate-issuer-not-found",
+        "certificate-keystore-password",
+        "issuer-secret-missing",
+    )
+)
 SAID_BY_RULES: Final = frozenset((ProblemType.REQUIRED.value, ProblemType.UNSUPPORTED.value))
 # … what does not stand in files (readiness), and what can be seen in them.
-NEVER_IN_FILES: Final = frozenset(("issuer-not-ready",))
+NEVER_IN_FILES: Final = frozenset(("issuer-not-ready", "certificate-issuer-not-ready"))
 SEEN: Final = frozenset(
     (
         "secret-owned",
@@ -49,6 +57,12 @@ SEEN: Final = frozenset(
         "names-too-many",
         "common-name-impossible",
         "http01-blocked",
+        "certificate-secret-claimed",
+        "certificate-secret-type",
+        "certificate-common-name-apart",
+        "certificate-name-not-public",
+        "certificate-names-too-many",
+        "certificate-name-unprovable",
     )
 )
 

@@ -182,7 +182,7 @@ def test_a_decision_of_the_api_has_a_rule_of_its_kind() -> None:
     verdict = Judge().validate(request(review("certificates", "Certificate", certificate(secretName=""))))
 
     assert [problem.rule for problem in verdict.problems] == ["api-certificate"]
-    assert verdict.audit == {"denied-by": "api-certificate"}
+    assert verdict.audit["denied-by"] == "api-certificate"
 
 
 def test_a_policy_makes_a_refusal_a_warning() -> None:

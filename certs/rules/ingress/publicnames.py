@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from certs.annotations import MAX_COMMON_NAME
-from certs.hosts import is_ip_address
 from certs.problems import Path, Problem, ProblemType
-from certs.publicca import Profile, PublicCA, name_problem, public_ca
+from certs.publicca import Profile, PublicCA, public_ca
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Action, Rule
 from certs.wanted import TLS
@@ -26,14 +25,10 @@ def check_public(subject: Subject) -> Iterator[Problem]:
     told = set()
     for named in subject.names:
         host = named.host
-        problem = name_problem(host)
-        if problem is None and is_ip_address(host) and profile is not None and not profile.takes_ip_addresses:
-            fitting = [name for name, other in ca.profiles.items() if other.takes_ip_addresses]
-            where = f"write profile: {fitting[0]} into the issuer" if fitting else "use another CA"
-            problem = "is an address, for which its profile does not issue", where
-        if problem is not None and host not in told:
+        refusal = ca.refusal(host, profile)
+        if refusal is not None and host not in told:
             told.add(host)
-            detail, remedy = problem
+            detail, remedy = refusal
             yield Problem(named.path, ProblemType.INVALID, detail, host, remedy)
 
 

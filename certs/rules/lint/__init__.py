@@ -1,6 +1,6 @@
 """Lint of Certificates and issuers: what the API takes and what will not work all the same, as warnings.
 
-No rules yet: this is the place where they are asked.
+A Certificate that an Ingress asks for is left alone: what would be wrong with it was told there.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from certs.api.certificate import Certificate
+from certs.api.ingress import Ingress
 from certs.api.issuer import AnyIssuer
+from certs.api.meta import controller_of
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.rule import Policy, Rule
+from certs.rules.lint import certificate, issuer, names
+from certs.rules.lint.subject import CertificateRule, CertificateSubject, IssuerSubject
+from certs.rules.rule import Policy, Rule, examine
 
-LINT_RULES: Final[tuple[Rule[Any], ...]] = ()
+CERTIFICATE_RULES: Final[tuple[CertificateRule, ...]] = (*certificate.RULES, *names.RULES)
+LINT_RULES: Final[tuple[Rule[Any], ...]] = (*CERTIFICATE_RULES, *issuer.RULES)
 
 
 def lint(
@@ -24,5 +29,20 @@ def lint(
     policy: Policy,
 ) -> Findings:
     """Return what is wrong with the object and was not wrong before; `old_of` is asked only if anything is."""
-    del obj, old_of, facts, policy
-    return Findings()
+    if isinstance(obj, Certificate):
+        owner = controller_of(obj.metadata) if obj.metadata.owner_references else None
+        if owner is not None and owner.kind == Ingress.resource.kind:
+            return Findings()
+
+        def old_certificate() -> CertificateSubject | None:
+            old = old_of()
+            return CertificateSubject(old, facts) if isinstance(old, Certificate) else None
+
+        subject = CertificateSubject(obj, facts)
+        return examine(CERTIFICATE_RULES, subject, old_certificate, policy, synced=facts.synced)
+
+    def old_issuer() -> IssuerSubject | None:
+        old = old_of()
+        return IssuerSubject(old, facts) if old is not None and not isinstance(old, Certificate) else None
+
+    return examine(issuer.RULES, IssuerSubject(obj, facts), old_issuer, policy, synced=facts.synced)
