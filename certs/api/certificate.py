@@ -15,6 +15,7 @@ from certs.api.meta import (
     Int32,
     Int64,
     IssuerReference,
+    NonEmpty,
     ObjectMeta,
     Resource,
     SecretKeySelector,
@@ -180,11 +181,11 @@ class PrivateKey(APIStruct, frozen=True):
 class RenewalWindow(APIStruct, frozen=True):
     """A recurring span of time in which renewals may happen."""
 
-    cron: str
+    cron: NonEmpty
     """Start of the window, five cron fields."""
     window_duration: Annotated[str, Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(s|m|h))+$"})]
     """Length of the window as a Go duration in hours, minutes, seconds."""
-    timezone: str = ""
+    timezone: NonEmpty = ""
     """IANA time zone of the cron fields; UTC when absent."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from certs.api import validations
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.challenge import Challenge
@@ -105,6 +106,18 @@ PRESENTATIONS: Final[Mapping[Kind, Presentation]] = {
 
 KINDS: Final[tuple[Kind, ...]] = tuple(PRESENTATIONS)
 
+# Without a spec these are refused by the webhook, which tells all that is missing; and it fills in a request's.
+SPEC_LEFT_TO_ADMISSION: Final = frozenset[Kind]((Certificate, CertificateRequest))
+
+VALIDATIONS: Final[Mapping[Kind, validations.Places]] = {
+    Certificate: validations.CERTIFICATE,
+    CertificateRequest: validations.REQUEST,
+    Issuer: validations.ISSUER,
+    ClusterIssuer: validations.ISSUER,
+    Order: validations.ORDER,
+    Challenge: validations.CHALLENGE,
+}
+
 
 def definition(kind: Kind) -> dict[str, Any]:
     """Return the CustomResourceDefinition of the kind as plain dicts and lists, always in the same order."""
@@ -129,7 +142,7 @@ def definition_name(resource: Resource) -> str:
 
 
 def object_schema(kind: Kind) -> Schema:
-    """Return the schema of whole objects: the struct's, and the two fields that say what it is."""
+    """Return the schema of whole objects: the struct's, the two fields that say what it is, and the rules in CEL."""
     schema = schema_of(kind)
     resource = kind.resource
     schema["properties"] = {
@@ -137,6 +150,19 @@ def object_schema(kind: Kind) -> Schema:
         "kind": {"description": f"Always {resource.kind}.", "type": "string"},
         **schema["properties"],
     }
+    if kind in SPEC_LEFT_TO_ADMISSION:
+        del schema["required"]
+    for place, rules in VALIDATIONS[kind].items():
+        _at(schema, place)["x-kubernetes-validations"] = [rule.definition() for rule in rules]
+    return schema
+
+
+def _at(schema: Schema, place: str) -> Schema:
+    """Return the schema of a place such as `spec.acme.solvers[].dns01`."""
+    for name in place.split("."):
+        schema = schema["properties"][name.removesuffix("[]")]
+        if name.endswith("[]"):
+            schema = schema["items"]
     return schema
 
 

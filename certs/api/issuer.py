@@ -11,14 +11,15 @@ from certs.api.certificate import Conditions
 from certs.api.meta import (
     APIStruct,
     GoDuration,
-    Int32,
     Int64,
     LocalObjectReference,
+    NonEmpty,
     ObjectMeta,
     Quantity,
     Resource,
     SecretKeySelector,
 )
+from certs.api.scheduling import Affinity, Toleration
 
 JSON = Annotated[Any, Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})]
 ServiceType = Annotated[str, Meta(description="ClusterIP, or NodePort when absent.")]
@@ -120,18 +121,16 @@ class PodSpec(APIStruct, frozen=True):
 
     node_selector: dict[str, str] = {}
     """Labels of the node."""
-    affinity: Annotated[
-        dict[str, Any] | None, Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
-    ] = None
+    affinity: Affinity | None = None
     """Scheduling constraints, as in a pod."""
-    tolerations: tuple[dict[str, Any], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
     """Tolerations, as in a pod."""
     priority_class_name: str = ""
     """Priority class."""
     service_account_name: str = ""
     """Service account."""
     image_pull_secrets: Annotated[
-        tuple[ImagePullSecret, ...],
+        tuple[Annotated[ImagePullSecret, Meta(extra_json_schema={"x-kubernetes-map-type": "atomic"})], ...],
         Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
     ] = ()
     """Secrets for pulling the image."""
@@ -174,20 +173,41 @@ class HTTP01Ingress(APIStruct, frozen=True):
     """Template of the route."""
 
 
-class ParentReference(APIStruct, frozen=True):
-    """A Gateway (or like object) that a route attaches to."""
+LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
+KIND: Final = "[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
 
-    name: str
+
+class ParentReference(APIStruct, frozen=True):
+    """A Gateway (or like object) that a route attaches to; bounded as in the Gateway API."""
+
+    name: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 253})]
     """Name of the parent."""
-    group: Annotated[str | None, Meta(extra_json_schema={"default": "gateway.networking.k8s.io"})] = None
+    group: Annotated[
+        str | None,
+        Meta(
+            extra_json_schema={
+                "default": "gateway.networking.k8s.io",
+                "maxLength": 253,
+                "pattern": f"^$|^{SUBDOMAIN}$",
+            }
+        ),
+    ] = None
     """API group of the parent."""
-    kind: Annotated[str | None, Meta(extra_json_schema={"default": "Gateway"})] = None
+    kind: Annotated[
+        str | None,
+        Meta(extra_json_schema={"default": "Gateway", "minLength": 1, "maxLength": 63, "pattern": f"^{KIND}$"}),
+    ] = None
     """Kind of the parent."""
-    namespace: str | None = None
+    namespace: Annotated[
+        str | None, Meta(extra_json_schema={"minLength": 1, "maxLength": 63, "pattern": f"^{LABEL}$"})
+    ] = None
     """Namespace of the parent."""
-    section_name: str | None = None
+    section_name: Annotated[
+        str | None, Meta(extra_json_schema={"minLength": 1, "maxLength": 253, "pattern": f"^{SUBDOMAIN}$"})
+    ] = None
     """Listener of the parent."""
-    port: Int32 | None = None
+    port: Annotated[int | None, Meta(extra_json_schema={"format": "int32", "minimum": 1, "maximum": 65535})] = None
     """Port of the parent."""
 
 
@@ -519,7 +539,7 @@ class VaultKubernetes(APIStruct, frozen=True):
 class VaultAWS(APIStruct, frozen=True):
     """Vault AWS IAM auth."""
 
-    role: str
+    role: NonEmpty
     """Vault role."""
     mount_path: str = ""
     """Mount path; /v1/auth/aws when absent."""
@@ -608,7 +628,7 @@ class VenafiNGTS(APIStruct, frozen=True):
 
 ONE_VENAFI: Final = {
     "rule": "[has(self.tpp), has(self.cloud), has(self.ngts)].filter(set, set).size() == 1",
-    "message": "exactly one of tpp, cloud, ngts must be set",
+    "message": "exactly one of tpp, cloud, or ngts must be configured",
 }
 
 

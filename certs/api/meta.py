@@ -47,7 +47,14 @@ class APIStruct(msgspec.Struct, frozen=True, rename=wire_name, omit_defaults=Tru
 
 EMPTY: Final[Mapping[str, str]] = {}
 
-Quantity = Annotated[int | float | str, msgspec.Meta(extra_json_schema={"x-kubernetes-int-or-string": True})]
+# What Kubernetes' own generator writes for a quantity.
+_NUMBER: Final = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+_QUANTITY: Final = rf"^(\+|-)?{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_NUMBER}))?$"
+
+Quantity = Annotated[
+    int | float | str, msgspec.Meta(extra_json_schema={"x-kubernetes-int-or-string": True, "pattern": _QUANTITY})
+]
+NonEmpty = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 Int32 = Annotated[int, msgspec.Meta(extra_json_schema={"format": "int32"})]
 Int64 = Annotated[int, msgspec.Meta(extra_json_schema={"format": "int64"})]
 GoDuration = Annotated[str, msgspec.Meta(description="A Go duration such as 2160h or 1h30m.")]

@@ -62,7 +62,7 @@ def structural(node: types.Type) -> Schema:  # noqa: PLR0911 - one return for ea
         case types.VarTupleType(item_type=item):
             return {"type": "array", "items": structural(item), "x-kubernetes-list-type": "atomic"}
         case types.EnumType(cls=words):
-            return {"type": "string", "enum": [word.value for word in words]}
+            return {"type": "string", "enum": [word.value for word in words if word.value]}  # empty is never written
         case types.LiteralType(values=values):
             return {"type": "string", "enum": list(values)}
         case _:

@@ -4,7 +4,8 @@ The schemas are those of the CRDs that are installed: what they do not name is r
 validation does.  Where jsonschema would tell several fields in one error, or knows nothing of an extension of
 Kubernetes', a keyword is ours; each error is at the path of one field.
 
-CEL rules of the schemas are asked by the API server only, except those that no rule of ours repeats (`CEL`).
+CEL rules of the schemas are asked by the API server only, except those that no rule of ours repeats (`CEL`); the
+others say what the judge says (`certs.api.validations`).
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _one_venafi(value: Any) -> bool:
 
 # By message, as expressions are rewritten more often.
 CEL: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "exactly one of tpp, cloud, ngts must be set": _one_venafi,
+    "exactly one of tpp, cloud, or ngts must be configured": _one_venafi,
 }
 
 

@@ -156,10 +156,10 @@ def test_defaults() -> None:
 
 
 def test_venafi_is_one_of_three() -> None:
-    """The only rule that the schema itself enforces beyond types."""
+    """The rule that cert-manager's own schema has."""
     (rule,) = at("Issuer", "spec.venafi")["x-kubernetes-validations"]
 
-    assert rule["message"] == "exactly one of tpp, cloud, ngts must be set"
+    assert rule["message"] == "exactly one of tpp, cloud, or ngts must be configured"
 
 
 @pytest.mark.parametrize("kind", ["Certificate", "CertificateRequest", "Issuer", "ClusterIssuer"])

@@ -42,7 +42,7 @@ def test_each_kind_has_a_page_that_the_contents_link() -> None:
         ("issuer.md", "| `limits` | map of integer or string |  | "),
         ("issuer.md", "| `config` | any JSON |  | "),
         ("issuer.md", "One of `ARI`, `None`. Default: `ARI`. |"),
-        ("issuer.md", "Rule: exactly one of tpp, cloud, ngts must be set."),
+        ("issuer.md", "Rule: exactly one of tpp, cloud, or ngts must be configured."),
         ("challenge.md", "One of `valid`, `ready`, `pending`, `processing`, `invalid`, `expired`, `errored`. |"),
     ],
 )

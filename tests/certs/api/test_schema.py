@@ -18,6 +18,7 @@ from certs.api.schema import Schema, schema_of, structural
 class Colour(StrEnum):
     """Two of them."""
 
+    NONE = ""  # what is empty is not written, so it is no word of the schema
     RED = "red"
     BLUE = "blue"
 
@@ -68,7 +69,12 @@ RULES: dict[str, tuple[object, Schema]] = {
     "anything": (Any, {"x-kubernetes-preserve-unknown-fields": True}),
     "quantity": (
         Quantity,
-        {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True},
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]"
+            r"|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+        },
     ),
     "pattern, bounds, default are copied": (
         Annotated[str | None, Meta(extra_json_schema={"pattern": "^a+$", "maxLength": 3, "default": "aa"})],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from certs.api.crd import KINDS, Kind
+from certs.api.crd import KINDS, VALIDATIONS, Kind
 from certs.api.ingress import Ingress
 from shim.check.nodes import Mapping, Node, Plain
 from shim.check.reading import read
@@ -44,6 +44,7 @@ SILENT = frozenset(
         "description",
         "x-kubernetes-int-or-string",
         "x-kubernetes-list-type",
+        "x-kubernetes-map-type",
         "x-kubernetes-preserve-unknown-fields",
     )
 )
@@ -68,10 +69,11 @@ def test_every_keyword_is_understood(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource.kind)
 def test_every_cel_rule_is_asked(kind: Kind) -> None:
-    """What only the API server would say is said here, too."""
+    """What only the API server would say is said here, too; the rest is the judge's."""
     rules = [rule for schema in nodes(schema_for(kind)) for rule in schema.get("x-kubernetes-validations", ())]
+    judged = {rule.message for rules in VALIDATIONS[kind].values() for rule in rules}
 
-    assert {rule["message"] for rule in rules} <= CEL.keys()
+    assert {rule["message"] for rule in rules} - judged <= CEL.keys()
 
 
 def tree(text: str) -> Node:
@@ -126,7 +128,9 @@ def test_exactly_one_way_to_venafi() -> None:
 
     found = form_of(issuer, "metadata: {name: x}\nspec: {venafi: {zone: z}}")
 
-    assert [problem.detail for _, problem in found.problems] == ["exactly one of tpp, cloud, ngts must be set"]
+    assert [problem.detail for _, problem in found.problems] == [
+        "exactly one of tpp, cloud, or ngts must be configured"
+    ]
 
 
 def test_a_misspelled_field_is_taken_for_the_one_that_was_meant() -> None:
