@@ -1,31 +1,40 @@
 """E-mail addresses as certificates carry them (RFC 5280 §4.2.1.6: rfc822Name), checked as the API checks them.
 
-The reader is Go's `net/mail.ParseAddress` as far as its verdicts and sentences go: an address alone is fine; what it
-can read and is more than that (a display name, angle brackets, quotes, a comment, spaces around it) is told
-apart from what it cannot.
+The reader is Go's `net/mail.ParseAddress`, verdicts and sentences:
+
+    address   = name-addr / addr-spec / group        with spaces, and comments behind it
+    name-addr = [phrase] "<" addr-spec ">"
+    group     = phrase ":" [address *("," address)] ";"
+    addr-spec = (dot-atom / quoted-string) "@" (dot-atom / "[" IP address "]")
+
+What it can read and is more than the addr-spec alone is told apart from what it cannot.  A word of a phrase that is
+encoded (RFC 2047) is taken as it is written.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from certs.goprint import quoted
+from certs.goprint import quoted, quoted_char
+from certs.hosts import is_ip_address
 
 MORE: Final = "make sure the supplied value only contains the email address itself"
-NO_ADDRESS: Final = "mail: no address"
-NO_BRACKET: Final = "mail: no angle-addr"
-NO_AT: Final = "mail: missing '@' or angle-addr"
-NO_WORD: Final = "mail: missing word in phrase: mail: invalid string"
-UNCLOSED: Final = "mail: unclosed angle-addr"
 
-# Letters of an atom (RFC 5322 §3.2.3): whatever is visible, without the specials; beyond ASCII everything.
-_ATEXT: Final = r"(?:[^\x00-\x20\x7f()<>\[\]:;@\\,\".])"
-_ATOM: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
-_LOOSE: Final = re.compile(rf"(?:{_ATEXT}|\.)+")
-_SPACES: Final = " \t"
-_QUOTED: Final = re.compile(r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x09\x20-\x7e])*)"')
+_SPACES: Final = re.compile(r"[ \t]*")
+# RFC 5322 §3.2.3: what is visible, without the specials; beyond ASCII everything.
+_ATEXT: Final = r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]"
+_ATOM: Final = re.compile(rf"{_ATEXT}++(?:\.{_ATEXT}++)*+")
+_LOOSE_ATOM: Final = re.compile(rf"(?:{_ATEXT}|\.)++")
+_IN_QUOTES: Final = re.compile(r'(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x08\x0a-\x1f\x7f])*+')
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_IN_BRACKETS: Final = re.compile(r"[^\[\]\\\x00-\x20\x7f]*+")
+_COMMENT_TOKEN: Final = re.compile(r"[()]|\\(?=.)", re.DOTALL)
+
+
+class _Unreadable(ValueError):
+    """It is no address; the sentence is Go's."""
 
 
 def is_email_address(text: str) -> bool:
@@ -35,75 +44,194 @@ def is_email_address(text: str) -> bool:
 
 def email_problem(text: str) -> str:
     """Return why it is no bare address, in Go's words, or nothing."""
-    rest = text.lstrip(_SPACES)
-    if not rest:
-        return NO_ADDRESS
-    spec = _addr_spec(rest)
-    if spec is None:
-        return _with_name(rest)
-    address, rest = spec
-    return _after(rest) or ("" if address == text else MORE)
+    name, at, domain = text.partition("@")
+    if at and _ATOM.fullmatch(name) and _ATOM.fullmatch(domain):  # as nearly all are
+        return ""
+    try:
+        return "" if _Reader(text).one_address() == text else MORE
+    except _Unreadable as error:
+        return f"mail: {error}"
 
 
-def _after(rest: str) -> str:
-    """Return what is wrong with what stands behind an address: only spaces and comments may."""
-    rest = rest.lstrip(_SPACES)
-    while rest.startswith("("):
-        end = rest.find(")")
-        if end < 0:
-            return "mail: misformatted parenthetical comment"
-        rest = rest[end + 1 :].lstrip(_SPACES)
-    return f"mail: expected single address, got {quoted(rest)}" if rest else ""
+@dataclass(slots=True)
+class _Reader:
+    """A text, and how far it is read."""
 
+    text: str
+    at: int = 0
 
-def _addr_spec(text: str) -> tuple[str, str] | None:
-    """Return the address at the beginning and what follows it; None when there is none."""
-    local = _QUOTED.match(text) or _ATOM.match(text)
-    if local is None or not text.startswith("@", local.end()):
-        return None
-    is_quoted = text.startswith('"')
-    name = re.sub(r"\\(.)", r"\1", local[1]) if is_quoted else local[0]
-    rest = text[local.end() + 1 :].lstrip(_SPACES)
-    if not name:
-        return None
-    domain = _domain(rest)
-    # A quoted name is told without its quotes, so it never equals what was written.
-    return (f"{name}@{domain}", rest[len(domain) :]) if domain else None
+    def one_address(self) -> str:
+        """Read the whole text; return the one addr-spec in it, without quotes."""
+        addresses = self.addresses(may_be_group=True)
+        self.skip_comments()
+        if self.at < len(self.text):
+            raise _Unreadable(f"expected single address, got {quoted(self.text[self.at :])}")
+        if len(addresses) != 1:
+            raise _Unreadable("group with multiple addresses" if addresses else "empty group")
+        return addresses[0]
 
-
-def _domain(rest: str) -> str:
-    """Return the domain at the beginning, or nothing: an atom that no dot follows, or an IPv4 literal."""
-    if rest.startswith("["):
-        literal = rest[: rest.find("]") + 1]
+    def addresses(self, *, may_be_group: bool) -> list[str]:
+        """Read one address, or a group of them."""
+        self.skip_spaces()
+        if self.is_at_end():
+            raise _Unreadable("no address")
+        start = self.at
         try:
-            ipaddress.IPv4Address(literal[1:-1])
-        except ValueError:
-            return ""
-        return literal
-    loose = _LOOSE.match(rest)
-    return loose[0] if loose is not None and _ATOM.fullmatch(loose[0]) else ""
+            spec = self.addr_spec()
+        except _Unreadable:
+            self.at = start
+        else:
+            self.skip_spaces()
+            self.skip_comment()
+            return [spec]
+        name = "" if self.is_next("<") else self.phrase()
+        self.skip_spaces()
+        if may_be_group and self.took(":"):
+            return self.group()
+        if not self.took("<"):
+            is_atom = _LOOSE_ATOM.fullmatch(name) is not None or not name
+            raise _Unreadable("missing '@' or angle-addr" if is_atom else "no angle-addr")
+        spec = self.addr_spec()
+        if not self.took(">"):
+            raise _Unreadable("unclosed angle-addr")
+        return [spec]
 
+    def group(self) -> list[str]:
+        """Read what stands behind the colon."""
+        self.skip_spaces()
+        if self.took(";"):
+            return []
+        members = []
+        while True:
+            members += self.addresses(may_be_group=False)
+            self.skip_comments()
+            if self.took(";"):
+                return members
+            if not self.took(","):
+                raise _Unreadable("expected comma")
 
-def _with_name(text: str) -> str:
-    """Return what is wrong with something that can only be a name with an address in brackets behind it."""
-    name, rest = _phrase(text)
-    if not rest.startswith("<"):
+    def addr_spec(self) -> str:
+        self.skip_spaces()
+        if self.is_at_end():
+            raise _Unreadable("no addr-spec")
+        if self.is_next('"'):
+            name = self.quoted_name()
+        else:
+            name = self.atom()
+        if not self.took("@"):
+            raise _Unreadable("missing @ in addr-spec")
+        self.skip_spaces()
+        if self.is_at_end():
+            raise _Unreadable("no domain in addr-spec")
+        return f"{name}@{self.domain_literal() if self.took('[') else self.atom()}"
+
+    def quoted_name(self) -> str:
+        empty = _Unreadable("empty quoted string in addr-spec")  # which Go says of one without end as well
+        try:
+            name = self.quoted_string()
+        except _Unreadable as error:
+            raise empty from error
         if not name:
-            return NO_WORD
-        return NO_AT if _LOOSE.fullmatch(name) else NO_BRACKET
-    spec = _addr_spec(rest[1:].lstrip(_SPACES))
-    if spec is None:
-        return "mail: no addr-spec" if not rest[1:].strip(_SPACES) else "mail: invalid string"
-    if not spec[1].lstrip(_SPACES).startswith(">"):
-        return UNCLOSED
-    return _after(spec[1].lstrip(_SPACES)[1:]) or MORE
+            raise empty
+        return name
 
+    def domain_literal(self) -> str:
+        """Read what stands behind the bracket."""
+        address = self.take(_IN_BRACKETS)
+        if self.is_at_end():
+            raise _Unreadable("unclosed domain-literal")
+        if not self.took("]"):
+            raise _Unreadable(f"bad character in domain-literal: {quoted_char(self.text[self.at])}")
+        if not is_ip_address(address):
+            raise _Unreadable(f"invalid IP address in domain-literal: {quoted(address)}")
+        return f"[{address}]"
 
-def _phrase(text: str) -> tuple[str, str]:
-    """Return the words at the beginning, joined by single spaces, and what follows them."""
-    words = []
-    rest = text
-    while word := _QUOTED.match(rest) or _LOOSE.match(rest):
-        words.append(word[1] if rest.startswith('"') and word.re is _QUOTED else word[0])
-        rest = rest[word.end() :].lstrip(_SPACES)
-    return " ".join(words), rest
+    def phrase(self) -> str:
+        """Read words, of which one at least must be there."""
+        words: list[str] = []
+        while True:
+            self.skip_comments() if words else self.skip_spaces()
+            if self.is_at_end():
+                break
+            start = self.at
+            try:
+                words.append(self.quoted_string() if self.is_next('"') else self.loose_atom())
+            except _Unreadable as error:
+                if not words:
+                    raise _Unreadable(f"missing word in phrase: mail: {error}") from error
+                self.at = start
+                break
+        return " ".join(words)
+
+    def quoted_string(self) -> str:
+        start = self.at + 1
+        self.at = start
+        self.take(_IN_QUOTES)
+        end = self.at
+        if self.took('"'):
+            return _ESCAPED.sub(r"\1", self.text[start:end])
+        bad = end + 1 if self.is_next("\\") else end
+        if bad >= len(self.text):
+            raise _Unreadable("unclosed quoted-string")
+        raise _Unreadable(f"bad character in quoted-string: {quoted_char(self.text[bad])}")
+
+    def atom(self) -> str:
+        """Read words with dots between them."""
+        atom = self.loose_atom()
+        if atom.startswith("."):
+            raise _Unreadable("leading dot in atom")
+        if ".." in atom:
+            raise _Unreadable("double dot in atom")
+        if atom.endswith("."):
+            raise _Unreadable("trailing dot in atom")
+        return atom
+
+    def loose_atom(self) -> str:
+        """Read words with dots anywhere."""
+        atom = self.take(_LOOSE_ATOM)
+        if not atom:
+            raise _Unreadable("invalid string")
+        return atom
+
+    def skip_comments(self) -> None:
+        """Skip spaces and comments."""
+        self.skip_spaces()
+        while self.skip_comment():
+            self.skip_spaces()
+
+    def skip_comment(self) -> bool:
+        """Skip a comment, if there is one."""
+        if not self.took("("):
+            return False
+        depth = 1
+        while depth:
+            token = _COMMENT_TOKEN.search(self.text, self.at)
+            if token is None:
+                raise _Unreadable("misformatted parenthetical comment")
+            depth += {"(": 1, ")": -1}.get(token[0], 0)
+            self.at = token.end() + (token[0] == "\\")
+        return True
+
+    def skip_spaces(self) -> None:
+        self.take(_SPACES)
+
+    def take(self, expression: re.Pattern[str]) -> str:
+        """Read as much as fits, maybe nothing."""
+        found = expression.match(self.text, self.at)
+        if found is None:
+            return ""
+        self.at = found.end()
+        return found[0]
+
+    def took(self, char: str) -> bool:
+        """Read the character, if it comes next."""
+        if not self.is_next(char):
+            return False
+        self.at += 1
+        return True
+
+    def is_next(self, char: str) -> bool:
+        return self.text.startswith(char, self.at)
+
+    def is_at_end(self) -> bool:
+        return self.at >= len(self.text)

@@ -40,6 +40,16 @@ def quoted(text: str) -> str:
     return f'"{"".join(map(_escaped, text))}"'
 
 
+def quoted_char(char: str) -> str:
+    r"""Return a character in single quotes.
+
+    >>> print(quoted_char("\0"), quoted_char("'"), quoted_char('"'))
+    '\x00' '\'' '"'
+    """
+    special = {'"': '"', "'": r"\'"}
+    return f"'{special.get(char) or _escaped(char)}'"
+
+
 def _escaped(char: str) -> str:
     if char in _NAMED:
         return _NAMED[char]
