@@ -2,13 +2,12 @@
 
 Everything else is skipped without a word there: text around blocks, blocks of other types (`TRUSTED CERTIFICATE`, too),
 blocks with headers, blocks that are not base64, certificates that Go cannot read.  So that the decision is the
-same, the search for blocks is that of Go's `pem.Decode`, step by step, and what `cryptography` reads but
+same, the search for blocks is that of Go's `pem.Decode` (`certs.pki.gopem`), and what `cryptography` reads but
 Go refuses (`crypto/x509`, `parseCertificate`) is refused here.
 """
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator
 from typing import Final
 from warnings import catch_warnings, simplefilter
@@ -18,9 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.utils import CryptographyDeprecationWarning
 
-_BEGIN: Final = b"-----BEGIN "
-_END: Final = b"\n-----END "
-_DASHES: Final = b"-----"
+from certs.pki.gopem import go_blocks
+
 _CERTIFICATE: Final = b"CERTIFICATE"
 _SEQUENCE: Final = b"\x30"
 _VERSION: Final = b"\xa0"
@@ -118,56 +116,5 @@ def _is_key_read(certificate: x509.Certificate) -> bool:
 
 
 def certificate_blocks(pem: bytes) -> Iterator[bytes]:
-    """Yield the contents of the blocks of type CERTIFICATE that have no headers, in order.
-
-    Go takes the first END line and the last BEGIN line before it; what does not fit together is passed over.
-    """
-    rest = 0
-    while (end := pem.find(_END, rest)) >= 0:
-        begin = pem.rfind(_BEGIN, rest, end)
-        trailer = end + len(_END)
-        content = trailer
-        if begin == rest or (begin > rest and pem[begin - 1 : begin] == b"\n"):
-            label, content = _line(pem, begin + len(_BEGIN))
-            if label.endswith(_DASHES):
-                headers, content = _skip_headers(pem, content)
-                if content >= len(pem) or content > trailer:
-                    return  # where Go gives up
-                # Without headers the line break before END may be that of the BEGIN line.
-                block = _content(pem, label, content, end) if content <= end + (not headers) else None
-                if block is not None:
-                    if not headers and label[: -len(_DASHES)] == _CERTIFICATE:
-                        yield block
-                    _, rest = _line(pem, trailer - 1)
-                    continue
-        rest = trailer
-
-
-def _skip_headers(pem: bytes, start: int) -> tuple[int, int]:
-    """Return how many lines with a colon follow, and where the first one without starts."""
-    headers = 0
-    while start < len(pem):
-        line, following = _line(pem, start)
-        if b":" not in line:
-            break
-        headers, start = headers + 1, following
-    return headers, start
-
-
-def _content(pem: bytes, label: bytes, start: int, end: int) -> bytes | None:
-    """Return what the block holds; None when its lines do not fit together or it is no base64."""
-    closing, _ = _line(pem, end + len(_END))
-    if closing != label:
-        return None
-    try:
-        return binascii.a2b_base64(pem[start:end].translate(None, b" \t\r\n"), strict_mode=True)
-    except binascii.Error:
-        return None
-
-
-def _line(pem: bytes, start: int) -> tuple[bytes, int]:
-    """Return the line that starts there, without white space at its end, and where the next one starts."""
-    end = pem.find(b"\n", start)
-    if end < 0:
-        return pem[start:].rstrip(b" \t"), len(pem)
-    return pem[start:end].removesuffix(b"\r").rstrip(b" \t"), end + 1
+    """Yield the contents of the blocks of type CERTIFICATE that have no headers, in order."""
+    return (block.der for block in go_blocks(pem) if block.label == _CERTIFICATE and not block.has_headers)
