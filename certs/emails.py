@@ -114,10 +114,7 @@ class _Reader:
         self.skip_spaces()
         if self.is_at_end():
             raise _Unreadable("no addr-spec")
-        if self.is_next('"'):
-            name = self.quoted_name()
-        else:
-            name = self.atom()
+        name = self.quoted_name() if self.is_next('"') else self.atom()
         if not self.took("@"):
             raise _Unreadable("missing @ in addr-spec")
         self.skip_spaces()
