@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
+from certs.api.certificate import CertificateSpec
 from certs.hosts import canonical_host, host_problem, is_covered_by, is_ip_address, is_wildcard
 from certs.problems import Path, Problem, ProblemType
 from certs.rules.lint.subject import DNS_NAMES, IP_ADDRESSES, SPEC, CertificateRule, CertificateSubject
@@ -73,7 +74,7 @@ def check_repetition(subject: CertificateSubject) -> Iterator[Problem]:
     """Yield names that stand there twice; how they are written does not matter."""
     spec = subject.spec
     for path, names in ((DNS_NAMES, spec.dns_names), (IP_ADDRESSES, spec.ip_addresses)):
-        if len({name.lower() for name in names}) != len(names):
+        if len(names) > 1 and len(set(map(str.lower, names))) != len(names):
             yield from islice(_twice(path, names), MAX_TOLD)
 
 
@@ -85,12 +86,13 @@ def _twice(path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
         seen.add(name.lower())
 
 
-def check_coverage(subject: CertificateSubject) -> Iterator[Problem]:
-    """Yield names for which a wildcard of the same Certificate stands, too."""
+def check_coverage(subject: CertificateSubject) -> Iterable[Problem]:
+    """Return names for which a wildcard of the same Certificate stands, too."""
     names = subject.spec.dns_names
+    if len(names) < 2:
+        return ()
     wildcards = {name.lower()[2:]: name for name in names if is_wildcard(name)}
-    if wildcards and len(names) > 1:
-        yield from islice(_covered(names, wildcards), MAX_TOLD)
+    return islice(_covered(names, wildcards), MAX_TOLD) if wildcards else ()
 
 
 def _covered(names: tuple[str, ...], wildcards: dict[str, str]) -> Iterator[Problem]:
@@ -114,38 +116,43 @@ def check_common_name(subject: CertificateSubject) -> Iterable[Problem]:
 
 def check_public(subject: CertificateSubject) -> Iterator[Problem]:
     """Yield names that the issuer's CA will refuse, whoever proves them."""
-    ca = subject.ca
+    ca, spec = subject.ca, subject.spec
     if ca is None:
         return
-    profile, told = subject.profile, 0
-    for path, name in _named(subject):
-        refusal = ca.refusal(name, profile)
-        if refusal is not None and told < MAX_TOLD:
-            told += 1
-            yield _problem(path, name, *refusal)
-
-
-def _named(subject: CertificateSubject) -> Iterator[tuple[Path, str]]:
-    """Yield the names that can be asked about, with their places."""
-    spec = subject.spec
-    odd = {i for i, _ in subject.odd_names}
-    for i, name in enumerate(spec.dns_names):
-        if i not in odd:
-            yield DNS_NAMES @ i, name
-    for i, address in enumerate(spec.ip_addresses):
-        if is_ip_address(address):
-            yield IP_ADDRESSES @ i, address
+    profile = subject.profile
+    refused = [(i, name, refusal) for i, name in _asked(subject) if (refusal := ca.refusal(name, profile)) is not None]
+    for i, name, refusal in refused[:MAX_TOLD]:
+        yield _problem(_place(spec, i), name, *refusal)
     if spec.common_name and not spec.dns_names and not spec.ip_addresses:
-        yield SPEC / "commonName", spec.common_name
+        refusal = ca.refusal(spec.common_name, profile)
+        if refusal is not None:
+            yield _problem(SPEC / "commonName", spec.common_name, *refusal)
+
+
+def _asked(subject: CertificateSubject) -> Iterable[tuple[int, str]]:
+    """Return the names that can be asked about, with their places in the list of all."""
+    spec = subject.spec
+    names = enumerate(spec.dns_names + spec.ip_addresses)
+    if not subject.odd_names and not spec.ip_addresses:  # as nearly always
+        return names
+    odd, count = {i for i, _ in subject.odd_names}, len(spec.dns_names)
+    return [(i, name) for i, name in names if i not in odd and (i < count or is_ip_address(name))]
+
+
+def _place(spec: CertificateSpec, i: int) -> Path:
+    """Return the field of a name by its place in the list of all."""
+    count = len(spec.dns_names)
+    return DNS_NAMES @ i if i < count else IP_ADDRESSES @ (i - count)
 
 
 def check_number(subject: CertificateSubject) -> Iterable[Problem]:
     """Return that there are more names than the CA puts into one certificate."""
-    spec, ca, profile = subject.spec, subject.ca, subject.profile
+    spec = subject.spec
     count = len(spec.dns_names) + len(spec.ip_addresses)
-    if ca is None or profile is None or count <= profile.max_names:
+    profile = subject.profile if count > 1 else None
+    if profile is None or subject.ca is None or count <= profile.max_names:
         return ()
-    detail = f"{count} names, and {ca.name} takes {profile.max_names}"
+    detail = f"{count} names, and {subject.ca.name} takes {profile.max_names}"
     return (_problem(DNS_NAMES, count, detail, "divide them among several Certificates"),)
 
 
@@ -155,12 +162,11 @@ def check_provable(subject: CertificateSubject) -> Iterator[Problem]:
     if acme is None:
         return
     spec, labels = subject.spec, subject.certificate.metadata.labels
-    names = (*spec.dns_names, *spec.ip_addresses)
+    names = spec.dns_names + spec.ip_addresses
     odd = {i for i, _ in subject.odd_names}
     for i, detail, remedy in islice(unproven(names, spec.issuer_ref, acme, labels), MAX_TOLD):
         if i not in odd:
-            path = DNS_NAMES @ i if i < len(spec.dns_names) else IP_ADDRESSES @ (i - len(spec.dns_names))
-            yield _problem(path, names[i], detail, remedy)
+            yield _problem(_place(spec, i), names[i], detail, remedy)
 
 
 def _problem(path: Path, value: object, detail: str, remedy: str) -> Problem:

@@ -52,7 +52,7 @@ class CertificateSubject:
         """The public CA of the issuer, if it is one."""
         return public_ca(self.acme.server) if self.acme is not None else None
 
-    @property
+    @once
     def profile(self) -> Profile | None:
         """The profile under which that CA would issue, as far as it is known."""
         return self.ca.profile(self.acme.profile) if self.ca is not None and self.acme is not None else None
