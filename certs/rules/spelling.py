@@ -36,6 +36,7 @@ OUT_OF_PLACE: Final[Mapping[str, str]] = {
     "certmanager.k8s.io/acme-dns01-provider": "write solvers into the issuer, with selectors",
     "certshim.io/admission": "write it on the Namespace",
 }
+FORMER: Final[Mapping[str, str]] = {"cert-manager.io": "certmanager.k8s.io"}  # prefixes that people mix up with today's
 LONG_NAME: Final = 12  # a name shorter than this may differ in two letters, a longer one in three
 
 
@@ -75,7 +76,7 @@ def _nearest(prefix: str, name: str) -> str | None:
     best: tuple[int, int, str] | None = None
     for known_prefix, names in _NAMES.items():
         near = prefix in OWN_PREFIXES and known_prefix in OWN_PREFIXES
-        prefix_edits = OSA.distance(prefix.lower(), known_prefix, score_cutoff=MAX_PREFIX_EDITS)
+        prefix_edits = _prefix_edits(prefix.lower(), known_prefix)
         if prefix_edits > MAX_PREFIX_EDITS and not near:
             continue
         for known_name in names:
@@ -83,6 +84,12 @@ def _nearest(prefix: str, name: str) -> str | None:
             if name_edits <= allowed and (best is None or (name_edits, prefix_edits) < best[:2]):
                 best = (name_edits, prefix_edits, f"{known_prefix}/{known_name}")
     return best[2] if best is not None else None
+
+
+def _prefix_edits(prefix: str, known: str) -> int:
+    """Return how far the prefix is from a known one, or from what that was called before (`cert-manager.k8s.io`)."""
+    written = (known, FORMER[known]) if known in FORMER else (known,)
+    return min(OSA.distance(prefix, one, score_cutoff=MAX_PREFIX_EDITS) for one in written)
 
 
 def _names_by_prefix() -> dict[str, tuple[str, ...]]:
