@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from certs.names import subdomain_problems
+from certs.names import MAX_SUBDOMAIN, subdomain_problems
 from certs.problems import Path, Problems
 
 _QUALIFIED: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -29,7 +29,7 @@ _LABEL_TEXT: Final = (
 
 
 def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
+    return f"must be no more than {limit} bytes"
 
 
 def qualified_name_problems(text: str) -> list[str]:
@@ -37,19 +37,26 @@ def qualified_name_problems(text: str) -> list[str]:
     prefix, slash, name = text.rpartition("/")
     if "/" in prefix:
         suffix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        return [f"a qualified name {_QUALIFIED_TEXT} {suffix}"]
+        return [f"a valid label key {_QUALIFIED_TEXT} {suffix}"]
     found = []
     if slash and not prefix:
         found.append("prefix part must be non-empty")
     elif slash:
-        found.extend(f"prefix part {text}" for text in subdomain_problems(prefix))
+        found.extend(f"prefix part {text}" for text in _prefix_problems(prefix))
     if not name:
         found.append("name part must be non-empty")
-    elif len(name) > MAX_LABEL:
+    elif len(name.encode()) > MAX_LABEL:
         found.append(f"name part {_too_long(MAX_LABEL)}")
     if not re.fullmatch(_QUALIFIED, name):
         found.append(f"name part {_QUALIFIED_TEXT}")
     return found
+
+
+def _prefix_problems(prefix: str) -> list[str]:
+    problems = subdomain_problems(prefix)
+    if len(prefix.encode()) > MAX_SUBDOMAIN:
+        problems[0] = _too_long(MAX_SUBDOMAIN)  # here Kubernetes counts bytes, of other names characters
+    return problems
 
 
 def check_labels(path: Path, labels: Mapping[str, str], problems: Problems) -> None:
@@ -57,7 +64,7 @@ def check_labels(path: Path, labels: Mapping[str, str], problems: Problems) -> N
     for key, value in labels.items():
         for text in qualified_name_problems(key):
             problems.invalid(path, key, text)
-        if len(value) > MAX_LABEL:
+        if len(value.encode()) > MAX_LABEL:
             problems.invalid(path, value, _too_long(MAX_LABEL))
         if not re.fullmatch(_LABEL_VALUE, value):
             problems.invalid(path, value, _LABEL_TEXT)

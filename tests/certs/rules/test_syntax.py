@@ -23,9 +23,26 @@ def test_no_qualified_names(key: str) -> None:
     assert qualified_name_problems(key)
 
 
+def test_what_is_too_long_is_told_in_bytes() -> None:
+    """Those of the name, and of a prefix."""
+    text = f"{'a' * 254}/{'é' * 32}"
+
+    assert [problem for problem in qualified_name_problems(text) if "more than" in problem] == [
+        "prefix part must be no more than 253 bytes",
+        "name part must be no more than 63 bytes",
+    ]
+
+
 @pytest.mark.parametrize(
     ("labels", "problems"),
-    [({"a": ""}, 0), ({"a": "B_1"}, 0), ({"a": "x" * 64}, 1), ({"a": "x y"}, 1), ({"a b": "x y"}, 2)],
+    [
+        ({"a": ""}, 0),
+        ({"a": "B_1"}, 0),
+        ({"a": "x" * 64}, 1),
+        ({"a": "é" * 32}, 2),
+        ({"a": "x y"}, 1),
+        ({"a b": "x y"}, 2),
+    ],
     ids=repr,
 )
 def test_labels(labels: dict[str, str], problems: int) -> None:
