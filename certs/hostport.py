@@ -1,7 +1,8 @@
 """Addresses of servers as Go's package net reads them, because the API's validation is that and no more.
 
 `split_host_port` is Go's `net.SplitHostPort`, down to the texts of the errors: it looks for colons and brackets and
-at nothing else, so `:53` and `a:b` pass.  `require_url` asks of a URL what `url.ParseRequestURI` asks, and a host.
+at nothing else, so `:53` and `a:b` pass.  `require_url` asks of a URL what `url.ParseRequestURI` asks, and a host;
+`url_host` what `url.Parse` makes of one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 _MISSING_PORT: Final = "missing port in address"
 
@@ -21,6 +23,7 @@ _USERINFO: Final = re.compile(r"(?:[A-Za-z0-9\-._:~!$&'()*+,;=@]|%[0-9A-Fa-f]{2}
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=\]<>\"\u0080-\U0010ffff]|%25|%[89A-Fa-f][0-9A-Fa-f])*\Z")
 _PORT: Final = re.compile(r"(?::[0-9]*)?\Z")
 _PATH: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*\Z", re.DOTALL)
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -93,7 +96,48 @@ def _url_problem(url: str) -> str:
     return _host_problem(host) or ("" if _PATH.match(path) else "invalid URL escape in path")
 
 
-def _host_problem(host: str) -> str:
+def url_host(url: str) -> str:
+    """Return host and port of a URL, relative or not, as `url.Parse` reads them: escapes undone.  In ASCII only.
+
+    Raises ValueError for what is no URL.
+
+    >>> url_host("spiffe://example.org/ns/team"), url_host("mailto:a@example.org")
+    ('example.org', '')
+    """
+    url, _, fragment = url.partition("#")
+    if _CONTROL.search(url):
+        raise ValueError("net/url: invalid control character in URL")
+    if url.startswith(":"):
+        raise ValueError("missing protocol scheme")
+    found = _SCHEME.match(url)
+    scheme = found[1] if found else ""
+    rest = url[len(scheme) + 1 if scheme else 0 :].partition("?")[0]
+    if not rest.startswith("/"):
+        if scheme or url == "*":
+            return _checked_escapes("", fragment)
+        if ":" in rest.partition("/")[0]:
+            raise ValueError("first path segment in URL cannot contain colon")
+    host = ""
+    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+        authority, slash, path = rest[2:].partition("/")
+        rest = slash + path
+        userinfo, _, host = authority.rpartition("@")
+        if not _USERINFO.match(userinfo):
+            raise ValueError("net/url: invalid userinfo")
+        problem = _host_problem(host, has_strict_colons=scheme.lower() in {"http", "https"})
+        if problem:
+            raise ValueError(problem)
+    return _checked_escapes(host, rest, fragment)
+
+
+def _checked_escapes(host: str, *parts: str) -> str:
+    """Return the host without its escapes; ValueError for escapes in the other parts that are none."""
+    if not all(map(_PATH.match, parts)):
+        raise ValueError("invalid URL escape")
+    return unquote_to_bytes(host).decode("latin-1")
+
+
+def _host_problem(host: str, *, has_strict_colons: bool = True) -> str:
     bracket = host.rfind("[")
     if bracket > 0:
         return "invalid IP-literal"
@@ -103,9 +147,10 @@ def _host_problem(host: str) -> str:
             return "missing ']' in host"
         valid = _is_ipv6(address)
     else:
-        address, colon, port = host.partition(":")
-        port = colon + port
-        valid = _HOST.match(address) is not None
+        # Databases are named with several hosts and ports; of those Go looks at the last port only.
+        colon = host.find(":") if has_strict_colons else host.rfind(":")
+        address, port = (host[:colon], host[colon:]) if colon >= 0 else (host, "")
+        valid = _HOST.match(address if has_strict_colons else address.replace(":", "")) is not None
     if not _PORT.match(port):
         return f"invalid port {port!r} after host"
     return "" if valid else "invalid host"

@@ -63,8 +63,11 @@ def _content(pem: bytes, label: bytes, start: int, end: int) -> bytes | None:
     closing, _ = _line(pem, end + len(_END))
     if closing != label:
         return None
+    text = pem[start:end].translate(None, b" \t\r\n")
+    if len(text) % 4:  # of a lonely `=` at the end Python says nothing
+        return None
     try:
-        return binascii.a2b_base64(pem[start:end].translate(None, b" \t\r\n"), strict_mode=True)
+        return binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error:
         return None
 

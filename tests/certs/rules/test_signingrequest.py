@@ -108,7 +108,7 @@ def test_extensions(
         pytest.param(b"nothing", "no PEM data was found in given input", id="no block"),
         pytest.param(b"x" * 36_501, "provided PEM data was larger than the maximum 36500B", id="too large"),
         pytest.param(
-            pem.encode("CERTIFICATE REQUEST", b"\x30\x00"), "x509: malformed certificate request", id="no request"
+            pem.encode("CERTIFICATE REQUEST", b"\x30\x00"), "x509: malformed request: cut off", id="no request"
         ),
     ],
 )
@@ -134,7 +134,9 @@ def test_signature_by_another_key() -> None:
     [
         pytest.param(("rsa:1024",), "", id="RSA-1024"),
         pytest.param(
-            ("rsa:512",), "crypto/rsa: 512-bit keys are insecure (see https://go.dev/pkg/crypto/rsa)", id="RSA-512"
+            ("rsa:512",),
+            "crypto/rsa: 512-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)",
+            id="RSA-512",
         ),
         pytest.param(("rsa:2048", "-sha1"), "", id="RSA, SHA-1"),
         pytest.param(("rsa:2048", "-md5"), "x509: cannot verify signature: insecure algorithm MD5-RSA", id="RSA, MD5"),
@@ -171,7 +173,7 @@ def test_explicit_curve_parameters(tmp_path: Path) -> None:
     make = ["req", "-new", "-key", str(key), "-subj", "/CN=x", "-out", str(path)]
     subprocess.run(["openssl", *make], check=True, capture_output=True)  # noqa: S603, S607
 
-    assert csr_problem(path.read_bytes(), (), is_ca=False).startswith(CURVE)
+    assert csr_problem(path.read_bytes(), (), is_ca=False) == "x509: invalid ECDSA parameters"
 
 
 @settings(max_examples=400)
