@@ -52,11 +52,11 @@ def check_claims(subject: CertificateSubject) -> Iterable[Problem]:
 
 
 def check_type(subject: CertificateSubject) -> Iterable[Problem]:
-    """Return that the Secret exists with a type that cannot hold a certificate, and that no update can change."""
+    """Return that the Secret exists with another type, which no update can change."""
     secret = subject.spec.secret_name
     if not secret or subject.facts.secret_type(subject.namespace, secret) != OTHER_SECRET:
         return ()
-    detail = "exists with another type than kubernetes.io/tls"
+    detail = "exists with another type than kubernetes.io/tls, and keeps it"
     return (Problem(SECRET_NAME, ProblemType.INVALID, detail, secret, "name another Secret, or delete that one"),)
 
 
@@ -111,7 +111,8 @@ RULES: Final[tuple[CertificateRule, ...]] = (
         check_type,
         action=Action.WARN,
         remedy="Name another Secret, or delete the one that is there.",
-        why="Kubernetes does not let the type of a Secret be changed, so the certificate cannot be stored.",
+        why="Kubernetes does not let the type of a Secret be changed. The certificate is put beside what is there, and"
+        " a proxy that takes only kubernetes.io/tls does not serve it.",
         needs_facts=True,
         kinds=KINDS,
     ),

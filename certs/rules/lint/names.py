@@ -87,9 +87,9 @@ def _twice(path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def check_coverage(subject: CertificateSubject) -> Iterable[Problem]:
-    """Return names for which a wildcard of the same Certificate stands, too."""
+    """Return names for which a wildcard of the same Certificate stands, too; a CA of one's own signs both."""
     names = subject.spec.dns_names
-    if len(names) < 2:
+    if len(names) < 2 or not subject.may_be_acme:
         return ()
     wildcards = {name.lower()[2:]: name for name in names if is_wildcard(name)}
     return islice(_covered(names, wildcards), MAX_TOLD) if wildcards else ()
@@ -217,7 +217,7 @@ RULES: Final[tuple[CertificateRule, ...]] = (
         check_coverage,
         action=Action.WARN,
         remedy="Remove the name, or the wildcard.",
-        why="Let's Encrypt refuses such an order as redundant.",
+        why="Let's Encrypt refuses such an order as redundant. One's own CA signs both, so nothing is said of that.",
         kinds=KINDS,
     ),
     Rule(

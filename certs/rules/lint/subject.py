@@ -47,6 +47,13 @@ class CertificateSubject:
         """How the issuer speaks ACME, if it is known to."""
         return self.issuer.spec.acme if self.issuer is not None else None
 
+    @property
+    def may_be_acme(self) -> bool:
+        """Is the issuer an ACME CA, or not known to be another?"""
+        if self.spec.issuer_ref.effective_group != Issuer.resource.group:
+            return False
+        return self.issuer is None or self.acme is not None
+
     @once
     def ca(self) -> PublicCA | None:
         """The public CA of the issuer, if it is one."""
