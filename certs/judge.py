@@ -30,7 +30,7 @@ from certs.api.order import Order
 from certs.completion import mutated, operations
 from certs.facts import Facts, NothingKnown
 from certs.known import ADMISSION
-from certs.lenient import lenient
+from certs.lenient import lenient, mended
 from certs.manifests import Manifests
 from certs.plan import plan_of_certificate, plan_of_ingress
 from certs.policy import Local, local_policies
@@ -246,26 +246,18 @@ def _complaining(verdict: Verdict, namespace: str, complaint: str) -> Verdict:
 def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
     """Return the object; raises `Undecodable`.
 
-    Go takes null for absent everywhere, which costs too much to allow for in every field: so it
-    is taken out only of what could not be read otherwise.
+    Go takes null for absent everywhere, and more, which costs too much to allow for in every field: so it
+    is mended only in what could not be read otherwise.
     """
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if bytes(raw) in {b"", b"null"}:
             raise Undecodable(NO_CONTENT) from error
         try:
-            return decoder.decode(msgspec.json.encode(_without_nulls(msgspec.json.decode(raw))))
+            return decoder.decode(msgspec.json.encode(mended(msgspec.json.decode(raw), decoder.type)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Undecodable(f"cannot read the object: {error}") from error
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [_without_nulls(member) for member in value]
-    return value
 
 
 def _foreign(request: AdmissionRequest) -> Verdict:

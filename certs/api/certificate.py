@@ -13,7 +13,6 @@ from certs.api.meta import (
     Condition,
     GoDuration,
     Int32,
-    Int64,
     IssuerReference,
     NonEmpty,
     ObjectMeta,
@@ -326,11 +325,11 @@ class CertificateStatus(APIStruct, frozen=True):
     """End of validity of the certificate in the Secret."""
     renewal_time: datetime | None = None
     """When it will be renewed."""
-    revision: Int64 | None = None
+    revision: int | None = None
     """Number of the issuance whose certificate is stored; the first is 1."""
     next_private_key_secret_name: str | None = None
     """Secret that holds the key of the issuance under way."""
-    failed_issuance_attempts: Int32 | None = None
+    failed_issuance_attempts: int | None = None
     """Failures since the last success; the exponent of the back-off."""
     acme: CertificateACMEStatus | None = None
     """Standing with an ACME CA."""

@@ -8,7 +8,7 @@ from certs.api.certificate import CertificateSpec, RenewalWindow
 from certs.cron import InvalidCron, parse_cron
 from certs.durations import Duration, parse_duration
 from certs.problems import Path, Problems, Word
-from certs.rules.findings import Undecodable
+from certs.rules.durations import read_duration
 from certs.timezones import UnknownTimeZone, time_zone
 
 SPEC: Final = Path("spec")
@@ -23,8 +23,8 @@ CRON_FORM: Final = "cron needs to follow: cron.Minute | cron.Hour | cron.Dom | c
 
 def check_lifetime(spec: CertificateSpec, problems: Problems) -> None:
     """Long enough, and renewed within it.  Only looked at when duration or renewBefore is set, as the API does."""
-    duration = _duration(spec.duration)
-    before = _duration(spec.renew_before)
+    duration = read_duration(spec.duration)
+    before = read_duration(spec.renew_before)
     if duration is None and before is None:
         return
     effective = duration or DEFAULT_DURATION
@@ -41,15 +41,6 @@ def check_lifetime(spec: CertificateSpec, problems: Problems) -> None:
         _check_renew_before(before, effective, problems)
     if spec.renew_before_percentage is not None:
         _check_percentage(spec.renew_before_percentage, effective, problems)
-
-
-def _duration(text: str | None) -> Duration | None:
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise Undecodable(str(error)) from error
 
 
 def _check_renew_before(before: Duration, duration: Duration, problems: Problems) -> None:
@@ -89,7 +80,7 @@ def check_renewal(spec: CertificateSpec, problems: Problems) -> None:
     path = SPEC / "renewal"
     policy: str = renewal.policy or ""
     for window in renewal.windows:
-        _duration(window.window_duration or None)
+        read_duration(window.window_duration or None)
     if policy == "Disabled":
         if renewal.windows:
             problems.forbidden(path / "windows", "windows cannot be set when `renewal.policy` is set to Disabled")

@@ -10,6 +10,7 @@ from typing import Final
 
 from certs.api.order import ACMEAuthorization, ACMEChallenge, Order
 from certs.problems import Path, Problems
+from certs.rules.durations import read_duration
 from certs.rules.findings import Findings
 
 IMMUTABLE: Final = "field is immutable once set"
@@ -19,6 +20,7 @@ STATUS: Final = Path("status")
 def judge_order(order: Order, old: Order | None) -> Findings:
     """Return what an update must not have changed."""
     findings = Findings()
+    read_duration(order.spec.duration)
     if old is None:
         return findings
     problems = findings.problems

@@ -28,11 +28,10 @@ from certs.api.issuer import (
     Route53,
 )
 from certs.api.meta import SecretKeySelector
-from certs.durations import parse_duration
 from certs.hostport import has_host, require_url, split_host_port
 from certs.names import subdomain_problems
 from certs.problems import Path, Problems, Word
-from certs.rules.findings import Undecodable
+from certs.rules.durations import read_duration
 
 SERVICE_TYPES: Final = ("", "ClusterIP", "NodePort")
 SERVICE_TYPE_TEXT: Final = 'must be empty, "ClusterIP" or "NodePort"'
@@ -60,17 +59,10 @@ def check_solver(path: Path, solver: ACMESolver, problems: Problems) -> None:
         check_dns01(path / "dns01", solver.dns01, problems)
     else:
         problems.required(path, "no solver type configured", remedy="add http01 or dns01")
-    if solver.wait_instead_of_self_check is not None:
-        _check_wait(path / "waitInsteadOfSelfCheck", solver.wait_instead_of_self_check, problems)
-
-
-def _check_wait(path: Path, text: str, problems: Problems) -> None:
-    try:
-        wait = parse_duration(text)
-    except ValueError as error:
-        raise Undecodable(str(error)) from error
-    if wait.nanoseconds < 0:
-        problems.invalid(path, wait.nanoseconds, "waitInsteadOfSelfCheck must not be negative")
+    wait = read_duration(solver.wait_instead_of_self_check)
+    if wait is not None and wait.nanoseconds < 0:
+        detail = "waitInsteadOfSelfCheck must not be negative"
+        problems.invalid(path / "waitInsteadOfSelfCheck", wait.nanoseconds, detail)
 
 
 def check_http01(path: Path, solver: HTTP01Solver, problems: Problems) -> None:
