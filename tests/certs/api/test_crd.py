@@ -162,6 +162,18 @@ def test_venafi_is_one_of_three() -> None:
     assert rule["message"] == "exactly one of tpp, cloud, or ngts must be configured"
 
 
+def test_solver_of_a_challenge_is_not_looked_at() -> None:
+    """An Issuer's is, but cert-manager's webhook lets a Challenge have any."""
+    assert "x-kubernetes-validations" in at("Issuer", "spec.acme.solvers")
+    assert "x-kubernetes-validations" not in at("Challenge", "spec.solver")
+
+
+@pytest.mark.parametrize("kind", [Certificate, CertificateRequest])
+def test_what_is_missing_altogether_is_told_by_the_webhook(kind: Kind) -> None:
+    """All that an object without a spec lacks is told at once, as with cert-manager."""
+    assert "required" not in object_schema(kind)
+
+
 @pytest.mark.parametrize("kind", ["Certificate", "CertificateRequest", "Issuer", "ClusterIssuer"])
 def test_conditions_merge_by_type(kind: str) -> None:
     """Two controllers can each apply their own condition."""
