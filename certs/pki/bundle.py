@@ -9,6 +9,7 @@ Go refuses (`crypto/x509`, `parseCertificate`) is refused here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from warnings import catch_warnings, simplefilter
 
@@ -56,7 +57,8 @@ _BROKEN: Final = (
 
 def has_certificate(pem: bytes) -> bool:
     """Is there at least one certificate that Go would take from it?"""
-    return any(is_certificate(der) for der in certificate_blocks(pem))
+    with _quiet():
+        return any(_is_read(der) for der in certificate_blocks(pem))
 
 
 def is_certificate(der: bytes) -> bool:
@@ -65,15 +67,26 @@ def is_certificate(der: bytes) -> bool:
     Exact but for certificates that are broken inside an extension, where each of the two looks into some that the other
     does not.
     """
+    with _quiet():
+        return _is_read(der)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress the warning of a serial number of 0, which Go takes; once for a bundle, as that costs most of it."""
+    with catch_warnings():
+        simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
+def _is_read(der: bytes) -> bool:
     if not der.startswith(_SEQUENCE):
         return False
-    with catch_warnings():
-        simplefilter("ignore", CryptographyDeprecationWarning)  # of a serial number of 0, which Go takes
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            return _is_whole(certificate, der) and _is_key_read(certificate)
-        except _BROKEN:
-            return False
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return _is_whole(certificate, der) and _is_key_read(certificate)
+    except _BROKEN:
+        return False
 
 
 def _is_whole(certificate: x509.Certificate, der: bytes) -> bool:
