@@ -21,6 +21,9 @@ _SPACE: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + 
 # Beyond ASCII everything may stand there, escaped or not; of ASCII only the percent sign may be escaped in a host.
 _USERINFO: Final = re.compile(r"(?:[A-Za-z0-9\-._:~!$&'()*+,;=@]|%[0-9A-Fa-f]{2})*\Z")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=\]<>\"\u0080-\U0010ffff]|%25|%[89A-Fa-f][0-9A-Fa-f])*\Z")
+_ZONE: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:\[\]<>\"\u0080-\U0010ffff]*\Z")
+_ZONE_ESCAPED: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:\[\]<>\"% ]\Z")
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _PORT: Final = re.compile(r"(?::[0-9]*)?\Z")
 _PATH: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*\Z", re.DOTALL)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
@@ -158,13 +161,19 @@ def _host_problem(host: str, *, has_strict_colons: bool = True) -> str:
 
 def _is_ipv6(text: str) -> bool:
     address, escaped, zone = text.partition("%25")  # RFC 6874 §2: the escape that introduces a zone
-    if "%" in address or (escaped and not zone):
+    if "%" in address or (escaped and not _is_zone(zone)):
         return False
     try:
         IPv6Address(address)
     except ValueError:
         return False
     return True
+
+
+def _is_zone(text: str) -> bool:
+    """Is it a zone?  Escaped may be what may stand there anyway, a percent sign and, for Windows, a space."""
+    unescaped = _ESCAPE.sub(lambda escape: "" if _ZONE_ESCAPED.match(chr(int(escape[1], 16))) else "%", text)
+    return bool(text) and _ZONE.match(unescaped) is not None
 
 
 def _bad(address: str, problem: str) -> ValueError:

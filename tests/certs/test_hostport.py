@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.hostport import has_host, require_url, split_host_port
+from certs.hostport import has_host, require_url, split_host_port, url_host
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,64 @@ def test_what_can_be_split_and_has_a_host_has_one(text: str) -> None:
         host, _ = split_host_port(text.strip())
 
         assert has_host(text) is bool(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("", ""),
+        ("*", ""),
+        ("x", ""),
+        ("/x", ""),
+        ("mailto:a@b", ""),
+        ("urn:x:y#z", ""),
+        ("//a/b", "a"),
+        ("///a", ""),
+        ("HTTP://a:80/b?c:%zz#d", "a:80"),
+        ("spiffe://a:1,b:2/c", "a:1,b:2"),
+        ("https://u:p@a", "a"),
+        ("https://%c3%a4", "\u00c3\u00a4"),
+        ("https://[::1%25e%20n]:1", "[::1%e n]:1"),
+        ("https://[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
+    ],
+)
+def test_host_of_a_url(url: str, host: str) -> None:
+    """Relative and opaque ones have none; escapes are undone."""
+    assert url_host(url) == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "a b:c",
+        "::",
+        "1:2",
+        "/%",
+        "x:/%zz",
+        "x#%zz",
+        "https://a:1:2",
+        "https://a:b",
+        "spiffe://a:1,b:x",
+        "https://a b",
+        "https://%41",
+        "https://u^@a",
+        "https://[::1",
+        "https://a[::1]",
+        "https://[1.2.3.4]",
+        "https://[::1%25]",
+        "https://[::1%25%zz]",
+        "https://[::1%25%80]",
+        "x\ty",
+    ],
+)
+def test_what_is_no_url_has_no_host(url: str) -> None:
+    """Neither is it taken for one without a host."""
+    with pytest.raises(ValueError, match=r"\w"):
+        url_host(url)
+
+
+@given(st.text(alphabet=":[]%/?@.ab1 #"))
+def test_any_ascii_has_a_host_or_none(text: str) -> None:
+    """Nothing else is raised."""
+    with suppress(ValueError):
+        assert isinstance(url_host(text), str)
