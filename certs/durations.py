@@ -28,6 +28,9 @@ _HOUR: Final = _UNITS["h"]
 
 _BEYOND: Final = 1 << 63  # the first count that does not fit; its negative just does
 
+# What people write; whatever it says fits.
+_USUAL = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
+
 _TERM = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?(?P<unit>[^.0-9]*)")
 
 
@@ -59,6 +62,10 @@ def parse_duration(text: str) -> Duration:
     >>> str(parse_duration("1h30m")), str(parse_duration("1.5s"))
     ('1h30m0s', '1.5s')
     """
+    usual = _USUAL.fullmatch(text)
+    if usual is not None and text:
+        hours, minutes, seconds = usual.groups("0")
+        return Duration(int(hours) * _HOUR + int(minutes) * _MINUTE + int(seconds) * _SECOND)
     negative = text.startswith("-")
     rest = text[1:] if text.startswith(("-", "+")) else text
     if rest == "0":

@@ -26,7 +26,7 @@ from certs.api.meta import IssuerReference
 from certs.emails import email_problem
 from certs.goprint import in_go
 from certs.hosts import is_cidr, is_ip_address
-from certs.names import subdomain_problems
+from certs.names import is_subdomain, subdomain_problems
 from certs.pki.literal import NAMES, InvalidLiteralSubject, common_name_of, parse_literal
 from certs.pki.oid import parse_oid
 from certs.problems import Path, Problems, Word
@@ -39,6 +39,8 @@ SPEC: Final = Path("spec")
 SECRET_NAME: Final = SPEC / "secretName"
 ISSUER_REF: Final = SPEC / "issuerRef"
 PRIVATE_KEY: Final = SPEC / "privateKey"
+LABELS: Final = SPEC / "secretTemplate" / "labels"
+ANNOTATIONS: Final = SPEC / "secretTemplate" / "annotations"
 SUBJECT_IN_GO: Final = {
     "Organizations": "organizations",
     "Countries": "countries",
@@ -98,8 +100,9 @@ def check_secret_name(spec: CertificateSpec, problems: Problems) -> None:
             SECRET_NAME, "must be specified", remedy="name the Secret that shall receive key and certificate"
         )
         return
-    for text in subdomain_problems(spec.secret_name):
-        problems.invalid(SECRET_NAME, spec.secret_name, text)
+    if not is_subdomain(spec.secret_name):
+        for text in subdomain_problems(spec.secret_name):
+            problems.invalid(SECRET_NAME, spec.secret_name, text)
 
 
 def check_issuer_ref(spec: CertificateSpec, problems: Problems) -> None:
@@ -215,12 +218,11 @@ def check_secret_template(spec: CertificateSpec, problems: Problems) -> None:
     template = spec.secret_template
     if template is None:
         return
-    path = SPEC / "secretTemplate"
-    check_labels(path / "labels", template.labels, problems)
+    check_labels(LABELS, template.labels, problems)
     for key in template.annotations:
         if key.startswith("cert-manager.io/") and key != ALLOW_DIRECT_INJECTION:
-            problems.invalid(path / "annotations", key, "cert-manager.io/* annotations are not allowed")
-    check_annotations(path / "annotations", template.annotations, problems)
+            problems.invalid(ANNOTATIONS, key, "cert-manager.io/* annotations are not allowed")
+    check_annotations(ANNOTATIONS, template.annotations, problems)
 
 
 def check_name_constraints(spec: CertificateSpec, problems: Problems) -> None:

@@ -17,6 +17,10 @@ _LABEL_VALUE: Final = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 MAX_LABEL: Final = 63
 MAX_ANNOTATIONS: Final = 262144  # bytes of all keys and values together: 256 KiB
 
+_NAME: Final = re.compile(_QUALIFIED)
+_VALUE: Final = re.compile(_LABEL_VALUE)
+_KEY: Final = re.compile(rf"(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?{_QUALIFIED}")
+
 _QUALIFIED_TEXT: Final = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
     f" (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_QUALIFIED}')"
@@ -34,6 +38,8 @@ def _too_long(limit: int) -> str:
 
 def qualified_name_problems(text: str) -> list[str]:
     """Say why it is no key of a label or annotation: a name, optionally with a DNS prefix and a slash."""
+    if len(text) <= MAX_LABEL and _KEY.fullmatch(text):
+        return []
     prefix, slash, name = text.rpartition("/")
     if "/" in prefix:
         suffix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
@@ -47,7 +53,7 @@ def qualified_name_problems(text: str) -> list[str]:
         found.append("name part must be non-empty")
     elif len(name.encode()) > MAX_LABEL:
         found.append(f"name part {_too_long(MAX_LABEL)}")
-    if not re.fullmatch(_QUALIFIED, name):
+    if not _NAME.fullmatch(name):
         found.append(f"name part {_QUALIFIED_TEXT}")
     return found
 
@@ -66,7 +72,7 @@ def check_labels(path: Path, labels: Mapping[str, str], problems: Problems) -> N
             problems.invalid(path, key, text)
         if len(value.encode()) > MAX_LABEL:
             problems.invalid(path, value, _too_long(MAX_LABEL))
-        if not re.fullmatch(_LABEL_VALUE, value):
+        if not _VALUE.fullmatch(value):
             problems.invalid(path, value, _LABEL_TEXT)
 
 
@@ -75,6 +81,10 @@ def check_annotations(path: Path, annotations: Mapping[str, str], problems: Prob
     for key in annotations:
         for text in qualified_name_problems(key.lower()):
             problems.invalid(path, key, text)
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-    if size > MAX_ANNOTATIONS:
+    characters = sum(map(len, annotations)) + sum(map(len, annotations.values()))
+    if characters > MAX_ANNOTATIONS // 4 and _size(annotations) > MAX_ANNOTATIONS:
         problems.too_long(path, MAX_ANNOTATIONS)
+
+
+def _size(annotations: Mapping[str, str]) -> int:
+    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
