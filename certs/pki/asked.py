@@ -62,9 +62,11 @@ def read_basic_constraints(value: bytes) -> bool:
 
 def check_alternative_names(value: bytes) -> None:
     """Raise Malformed unless each name can be read; kinds of names unknown to Go pass unread."""
-    outer = _simple(value, der.SEQUENCE, "subject alternative names")
-    while not outer.is_at_end:
-        name = outer.next_simple()
+    what = "subject alternative names"
+    outer = next(der.simple_elements(value, what), None)  # what stands behind it is not looked at
+    if outer is None or outer.identifier != der.SEQUENCE:
+        raise Malformed(f"malformed {what}: no sequence")
+    for name in der.simple_elements(outer.content, what):
         if name.identifier in _NAMES and not name.content.isascii():
             raise Malformed(f"SAN {_NAMES[name.identifier]} is malformed")
         if name.identifier == _ADDRESS and len(name.content) not in _ADDRESSES:
@@ -86,18 +88,17 @@ def _check_uri(uri: str) -> None:
 def check_name_constraints(value: bytes) -> None:
     """Raise Malformed unless the trees are of kinds that Go knows, and can be read."""
     cursor = Cursor(value, "name constraints")
-    element = cursor.next_simple()
+    fields = Cursor(cursor.take(der.SEQUENCE), "name constraints")
     cursor.require_end()
-    if element.identifier != der.SEQUENCE:
-        raise Malformed("malformed name constraints: no sequence")
-    fields = Cursor(element.content, "name constraints")
     trees = [fields.take_optional(kind) or b"" for kind in (_PERMITTED, _EXCLUDED)]
     fields.require_end()
     if not any(trees):
         raise Malformed("malformed name constraints: empty")
     for tree in trees:
         for subtree in der.contents(tree, der.SEQUENCE, "name constraints"):
-            base = Cursor(subtree, "name constraints").next_simple()
+            base = next(der.simple_elements(subtree, "name constraints"), None)
+            if base is None:
+                raise Malformed("malformed name constraints: an empty tree")
             _check_subtree(base.identifier, base.content)
 
 
@@ -115,11 +116,3 @@ def _check_subtree(identifier: int, content: bytes) -> None:
                 raise Malformed(f"IP constraint contained invalid mask {mask.hex()}")
         case _:
             raise Malformed(f"unsupported NameConstraints tag: {identifier}")
-
-
-def _simple(value: bytes, identifier: int, what: str) -> Cursor:
-    """Return the elements of the one that the value is; what stands behind that is not looked at."""
-    element = Cursor(value, what).next_simple()
-    if element.identifier != identifier:
-        raise Malformed(f"malformed {what}: no sequence")
-    return Cursor(element.content, what)

@@ -7,6 +7,7 @@ structure depends on the order in which it looks, so this is a cursor, not a par
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 BOOLEAN: Final = 0x01
@@ -52,16 +53,12 @@ class Cursor:
 
     def next(self) -> Element:
         """Return the next element, of any type."""
-        identifier, content, end = self._extent()
-        start, self._at = self._at, end
+        identifier, content, length = self._header()
+        start, end = self._at, content + length
+        if end > len(self._data):
+            raise Malformed(f"malformed {self._what}: cut off")
+        self._at = end
         return Element(identifier, self._data[content:end], self._data[start:end])
-
-    def next_simple(self) -> Element:
-        """Return the next element, whose tag must be a number below 31 (Go's `cryptobyte` knows no others)."""
-        element = self.next()
-        if element.identifier & _HIGH_TAG == _HIGH_TAG:
-            raise Malformed(f"malformed {self._what}: a tag out of range")
-        return element
 
     def take(self, identifier: int) -> bytes:
         """Return what the next element holds, which must be of that type."""
@@ -92,42 +89,60 @@ class Cursor:
         if not self.is_at_end:
             raise Malformed(f"malformed {self._what}: something behind it")
 
-    def _extent(self) -> tuple[int, int, int]:
-        """Return the type of the next element, where its content begins, and where it ends."""
-        identifier, content, length = self._header()
-        if content + length > len(self._data):
-            raise Malformed(f"malformed {self._what}: cut off")
-        return identifier, content, content + length
-
     def _header(self) -> tuple[int, int, int]:
-        """Return the type of the next element, where its content begins, and how long it says to be."""
-        data, at = self._data, self._at
-        try:
-            identifier, at = data[at], at + 1
-            if identifier & _HIGH_TAG == _HIGH_TAG:
-                number, at = _base128(data, at)
-                if number < _HIGH_TAG:
-                    raise Malformed(f"malformed {self._what}: a tag that is not in its shortest form")
-            length, at = data[at], at + 1
-        except IndexError:
-            raise Malformed(f"malformed {self._what}: cut off") from None
-        if length < _LONG_FORM:
-            return identifier, at, length
-        octets = data[at : at + length - _LONG_FORM]
-        if len(octets) < length - _LONG_FORM:
-            raise Malformed(f"malformed {self._what}: cut off")
-        length = int.from_bytes(octets)
-        if length < _LONG_FORM or not octets[0]:  # indefinite: no octets, and so no length
-            raise Malformed(f"malformed {self._what}: a length that is not in its shortest form")
-        return identifier, at + len(octets), length
+        return header(self._data, self._at, self._what)
+
+
+def elements(data: bytes, what: str) -> Iterator[Element]:
+    """Yield the elements in a row; made for many: whoever asks may send some ten thousand."""
+    at, end = 0, len(data)
+    while at < end:
+        start = at
+        identifier, length, content = data[at], data[at + 1] if at + 1 < end else _LONG_FORM, at + 2
+        if identifier & _HIGH_TAG == _HIGH_TAG or length >= _LONG_FORM:
+            identifier, content, length = header(data, at, what)
+        at = content + length
+        if at > end:
+            raise Malformed(f"malformed {what}: cut off")
+        yield Element(identifier, data[content:at], data[start:at])
 
 
 def contents(data: bytes, identifier: int, what: str) -> list[bytes]:
     """Return what the elements hold, which must all be of that type."""
-    cursor, found = Cursor(data, what), []
-    while not cursor.is_at_end:
-        found.append(cursor.take(identifier))
-    return found
+    found = list(elements(data, what))
+    if any(element.identifier != identifier for element in found):
+        raise Malformed(f"malformed {what}: an element of a wrong type")
+    return [element.content for element in found]
+
+
+def simple_elements(data: bytes, what: str) -> Iterator[Element]:
+    """Yield the elements, whose tags must be numbers below 31: Go's `cryptobyte` knows no others."""
+    for element in elements(data, what):
+        if element.identifier & _HIGH_TAG == _HIGH_TAG:
+            raise Malformed(f"malformed {what}: a tag out of range")
+        yield element
+
+
+def header(data: bytes, at: int, what: str) -> tuple[int, int, int]:
+    """Return the type of the element that starts there, where its content begins, and how long it says to be."""
+    try:
+        identifier, at = data[at], at + 1
+        if identifier & _HIGH_TAG == _HIGH_TAG:
+            number, at = _base128(data, at)
+            if number < _HIGH_TAG:
+                raise Malformed(f"malformed {what}: a tag that is not in its shortest form")
+        length, at = data[at], at + 1
+    except IndexError:
+        raise Malformed(f"malformed {what}: cut off") from None
+    if length < _LONG_FORM:
+        return identifier, at, length
+    octets = data[at : at + length - _LONG_FORM]
+    if len(octets) < length - _LONG_FORM:
+        raise Malformed(f"malformed {what}: cut off")
+    length = int.from_bytes(octets)
+    if length < _LONG_FORM or not octets[0]:  # indefinite: no octets, and so no length
+        raise Malformed(f"malformed {what}: a length that is not in its shortest form")
+    return identifier, at + len(octets), length
 
 
 def boolean(content: bytes) -> bool:

@@ -7,6 +7,7 @@ stand as headers, and passes over what does not fit together.  The label is any 
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 _BEGIN: Final = b"-----BEGIN "
 _END: Final = b"\n-----END "
 _DASHES: Final = b"-----"
+_HEADERS: Final = re.compile(rb"(?:[^\n:]*+:[^\n]*+(?:\n|\Z))*+")  # possessive: each line is looked at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +37,23 @@ def go_blocks(pem: bytes) -> Iterator[GoBlock]:
         if begin == rest or (begin > rest and pem[begin - 1 : begin] == b"\n"):
             label, content = _line(pem, begin + len(_BEGIN))
             if label.endswith(_DASHES):
-                headers, content = _skip_headers(pem, content)
+                start, content = content, _behind_headers(pem, content)
                 if content >= len(pem) or content > trailer:
                     return  # where Go gives up
+                has_headers = content > start
                 # Without headers the line break before END may be that of the BEGIN line.
-                block = _content(pem, label, content, end) if content <= end + (not headers) else None
+                block = _content(pem, label, content, end) if content <= end + (not has_headers) else None
                 if block is not None:
-                    yield GoBlock(label[: -len(_DASHES)], headers > 0, block)
+                    yield GoBlock(label[: -len(_DASHES)], has_headers, block)
                     _, rest = _line(pem, trailer - 1)
                     continue
         rest = trailer
 
 
-def _skip_headers(pem: bytes, start: int) -> tuple[int, int]:
-    """Return how many lines with a colon follow, and where the first one without starts."""
-    headers = 0
-    while start < len(pem):
-        line, following = _line(pem, start)
-        if b":" not in line:
-            break
-        headers, start = headers + 1, following
-    return headers, start
+def _behind_headers(pem: bytes, start: int) -> int:
+    """Return where the first line without a colon starts."""
+    found = _HEADERS.match(pem, start)
+    return found.end() if found else start
 
 
 def _content(pem: bytes, label: bytes, start: int, end: int) -> bytes | None:

@@ -8,7 +8,7 @@ Not decoded are names and values: whoever issues reads them (`certs.pki.csr`).  
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,6 +17,7 @@ from certs.pki import der
 from certs.pki.der import Cursor, Malformed
 
 EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
+_EXTENSION_REQUEST: Final = bytes.fromhex("06092a864886f70d01090e")  # the same in DER
 _ATTRIBUTES: Final = 0xA0
 
 # X.680 §8.4: the tags of what may stand in a name.
@@ -31,7 +32,7 @@ _UTF8_STRING: Final = 0x0C
 
 _NUMERIC: Final = re.compile(rb"[0-9 ]*\Z")
 _PRINTABLE: Final = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?*&]*\Z")  # the last two by custom only
-_NO_BMP: Final = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_NO_BMP: Final = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U00010000-\U0010ffff]")
 _ZONE: Final = r"(Z|[+-](?!0000)(?:[01][0-9]|2[0-4])[0-5][0-9])"
 _UTC: Final = re.compile(rf"([0-9]{{10}})([0-9]{{2}})?{_ZONE}\Z")
 _GENERALIZED: Final = re.compile(rf"([0-9]{{14}})(?:\.[0-9]{{0,8}}[1-9])?{_ZONE}\Z")
@@ -76,7 +77,7 @@ def read_request(data: bytes) -> SigningRequest:
     der.int64(fields.take(der.INTEGER))  # the version, whichever
     subject = fields.next().whole
     key = _public_key(fields)
-    attributes = list(_elements(fields.take(_ATTRIBUTES), "attributes"))
+    attributes = [element.whole for element in der.elements(fields.take(_ATTRIBUTES), "attributes")]
     algorithm = read_algorithm(whole)
     signature = der.bit_string(whole.take(der.BIT_STRING)).aligned
     _check_name(subject)
@@ -94,12 +95,6 @@ def _public_key(cursor: Cursor) -> PublicKey:
     fields = Cursor(cursor.take(der.SEQUENCE), "public key")
     algorithm = read_algorithm(fields)
     return PublicKey(algorithm, der.bit_string(fields.take(der.BIT_STRING)).aligned)
-
-
-def _elements(data: bytes, what: str) -> Iterator[bytes]:
-    cursor = Cursor(data, what)
-    while not cursor.is_at_end:
-        yield cursor.next().whole
 
 
 def _check_name(data: bytes) -> None:
@@ -183,7 +178,7 @@ def _extensions(attributes: list[bytes]) -> dict[str, bytes]:
     """Return the values of the extensions asked for (RFC 2985 §5.4.2), in their order; Malformed if one comes twice."""
     found: dict[str, bytes] = {}
     for attribute in attributes:
-        asked = _asked_extensions(attribute)
+        asked = _asked_extensions(attribute) if _EXTENSION_REQUEST in attribute else None
         if asked is None:
             continue
         fields = Cursor(asked, "extensions")
@@ -200,7 +195,7 @@ def _asked_extensions(attribute: bytes) -> bytes | None:
     try:
         fields = Cursor(Cursor(attribute, "attribute").take(der.SEQUENCE), "attribute")
         name = der.oid(fields.take(der.OID))
-        values = list(_elements(fields.take(der.SET), "attribute"))
+        values = [element.whole for element in der.elements(fields.take(der.SET), "attribute")]
     except Malformed:
         return None
     return values[0] if values and name == EXTENSION_REQUEST else None
