@@ -21,6 +21,7 @@ from certs.api.meta import Condition, find_condition
 from certs.patch import Operation, add, remove
 from certs.problems import Path, Problem, Problems
 from certs.rules.certificate import issuer_ref_problems
+from certs.rules.durations import read_duration
 from certs.rules.findings import Findings, Undecodable
 from certs.rules.sameness import has_spec_changed
 from certs.rules.signingrequest import csr_problem
@@ -74,6 +75,7 @@ def judge_request(
     """
     findings = Findings()
     problems = findings.problems
+    read_duration(request.spec.duration)
     if old is None:
         _check_identity(request.spec, asked.user_info, problems)
         _check_spec(request.spec, problems)
@@ -114,8 +116,14 @@ def _check_spec(spec: CertificateRequestSpec, problems: Problems) -> None:
         return
     detail = csr_problem(spec.request, spec.usages, is_ca=spec.is_ca)
     if detail:
-        shown = spec.request[:MAX_SHOWN].decode(errors="replace")
-        problems.invalid(SPEC / "request", shown, detail, remedy="make the signing request anew, from what spec says")
+        remedy = "make the signing request anew, from what spec says"
+        problems.invalid(SPEC / "request", _shortened(spec.request), detail, remedy=remedy)
+
+
+def _shortened(request: bytes) -> str:
+    """Return the beginning of a signing request, which in a sentence is enough."""
+    shown = request if len(request) <= MAX_SHOWN else request[: MAX_SHOWN - 3] + b"..."
+    return shown.decode(errors="replace")
 
 
 def _check_same_identity(spec: CertificateRequestSpec, old: CertificateRequestSpec, problems: Problems) -> None:
