@@ -194,7 +194,7 @@ def _descriptor(spec: str, where: tzinfo) -> Schedule:
 def _set(text: str, field: _Field) -> Set:
     numbers: set[int] = set()
     free = False
-    for part in filter(None, text.split(",")):
+    for part in dict.fromkeys(filter(None, text.split(","))):
         some, star = _range(part, field)
         numbers.update(some)
         free = free or star

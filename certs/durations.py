@@ -72,15 +72,15 @@ def parse_duration(text: str) -> Duration:
         return Duration(0)
     if not rest:
         raise _invalid(text)
-    nanoseconds = 0
-    while rest:
-        term = _TERM.match(rest)
+    nanoseconds = at = 0
+    while at < len(rest):
+        term = _TERM.match(rest, at)
         if term is None or not (term["whole"] or term["fraction"]):
             raise _invalid(text)
         nanoseconds += _term(term, text)
         if nanoseconds > _BEYOND:
             raise _invalid(text)
-        rest = rest[term.end() :]
+        at = term.end()
     if nanoseconds == _BEYOND and not negative:
         raise _invalid(text)
     return Duration(-nanoseconds if negative else nanoseconds)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import zoneinfo
 from datetime import UTC, tzinfo
 from functools import cache
+from itertools import chain
+from pathlib import PurePosixPath
 from typing import Final
 
 LOCAL: Final = "Local"  # to Go the zone of its machine, which in a container is UTC
@@ -31,11 +33,14 @@ def time_zone(name: str) -> tzinfo:
 def _why_unknown(name: str) -> str:
     if ".." in name or name.startswith(("/", "\\")):
         return "time: invalid location name"
-    directory = name.rstrip("/") + "/"
-    is_directory = any(known.startswith(directory) for known in _names())
-    return "is a directory" if is_directory else f"unknown time zone {name}"
+    return "is a directory" if name.rstrip("/") in _directories() else f"unknown time zone {name}"
 
 
 @cache
 def _names() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def _directories() -> frozenset[str]:
+    return frozenset(map(str, chain.from_iterable(PurePosixPath(name).parents for name in _names())))

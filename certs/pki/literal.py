@@ -30,6 +30,7 @@ NAMES: Final = {
     "UID": (0, 9, 2342, 19200300, 100, 1, 1),
 }
 _SPECIAL: Final = ' "#+,;<=>\\'
+_MARK: Final = re.compile(r"\\.|[=,+;]", re.DOTALL)  # one that is escaped is none
 _UNUSUAL: Final = re.compile(r'[\\";<>\x00]')  # not always itself in a value
 _NOT_HEX: Final = re.compile("[^0-9A-Fa-f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -83,19 +84,16 @@ def common_name_of(rdns: tuple[RDN, ...]) -> str | None:
 
 def _pairs(text: str) -> Iterator[tuple[str, str, bool]]:
     """Yield type, value, and whether the RDN ends there; the value is escaped still."""
-    name, start, is_escaped = "", 0, False
-    for i, char in enumerate(text):
-        if is_escaped:
-            is_escaped = False
-        elif char == "\\":
-            is_escaped = True
-        elif char == "=" and not name:
-            name, start = _unescaped(text[start:i]), i + 1
-        elif char in ",+;":
+    name, start = "", 0
+    for mark in _MARK.finditer(text):
+        char, end = mark[0], mark.start()
+        if char == "=" and not name:
+            name, start = _unescaped(text[start:end]), end + 1
+        elif char in {",", "+", ";"}:
             if not name:
                 raise InvalidLiteralSubject("incomplete type, value pair")
-            yield name, text[start:i], char != "+"
-            name, start = "", i + 1
+            yield name, text[start:end], char != "+"
+            name, start = "", end + 1
     if not name:
         raise InvalidLiteralSubject("DN ended with incomplete type, value pair")
     yield name, text[start:], True
