@@ -4,17 +4,21 @@ The route is an Ingress of its own (`shim.solvers.http01`), also where `http01-e
 proxy applies to the paths of the Ingress that it stands in is harmless: allow-lists, authentication, rewrites and
 redirects of ingress-nginx, middlewares of Traefik, everything of both HAProxy controllers.  A forced redirect to HTTPS
 is harmless everywhere: a CA follows it, and does not check the certificate there (RFC 8555 §8.3).
-What counts is what reaches beyond: settings of the whole server, a host that cannot be shared, a rank above the
-route's, the route's own path given to somebody else.
+What counts is what reaches beyond: settings of the whole server, a host or an address that cannot be shared, a rank
+above the route's, the route's own path given to somebody else.  Contour and APISIX have nothing of the kind: their
+annotations, like Kong's, are for the paths of their Ingress.
+
+The route has effects, too: with it a host has an Ingress, and ingress-nginx does some things only for hosts that have
+none (`displaced`).
 
 Each finding has its source beside it.  What only may block, since it depends on the proxy's own configuration, is not
-told.
+told: so of AWS, where the class decides which Ingresses share a load balancer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from certs.api.ingress import HTTPIngressPath, Ingress
@@ -30,12 +34,27 @@ _COMMUNITY: Final = "nginx.ingress.kubernetes.io/"
 _F5: Final = ("nginx.org/", "nginx.com/")
 MERGEABLE: Final = "nginx.org/mergeable-ingress-type"
 PRIORITY: Final = "traefik.ingress.kubernetes.io/router.priority"
+FROM_TO_WWW: Final = "nginx.ingress.kubernetes.io/from-to-www-redirect"
+SERVER_ALIAS: Final = "nginx.ingress.kubernetes.io/server-alias"
+CLASS: Final = "kubernetes.io/ingress.class"
+GKE_CLASSES: Final = frozenset(("gce", "gce-internal"))  # by annotation only: GKE reads no spec.ingressClassName
+# Without any class GKE serves an Ingress, too; that it is GKE is seen by these.
+_GKE: Final = frozenset(
+    (
+        "kubernetes.io/ingress.global-static-ip-name",
+        "kubernetes.io/ingress.regional-static-ip-name",
+        "networking.gke.io/managed-certificates",
+        "networking.gke.io/v1beta1.FrontendConfig",
+        "ingress.gcp.kubernetes.io/pre-shared-cert",
+    )
+)
 
 _WORD: Final = re.compile(r"[^\s;{}]+|[;{}]")
 MAX_SNIPPET: Final = 20_000  # characters; the rest of a longer one is not looked at
 _EVERYTHING: Final = frozenset(
-    ("^", "^/", ".*", "(.*)", "^.*", "^.*$", "^(.*)", "^(.*)$", "^/.*$", "^/(.*)", "^/(.*)$")
+    ("^", "^/", "/.*", ".*", "/(.*)", "(.*)", "^.*", "^.*$", "^(.*)", "^(.*)$", "^/.*", "^/.*$", "^/(.*)", "^/(.*)$")
 )
+_KONG: Final = "/~"
 _DOT_FILES: Final = frozenset((r"/\.", r"^/\.", r"/\..*", r"^/\..*", r"/\.(.*)", r"(^|/)\.", r"(/|^)\."))
 _SAME_HOST: Final = tuple(f"https://${name}$request_uri" for name in ("host", "http_host", "server_name"))
 _AUTHENTICATIONS: Final = frozenset(("auth_basic", "auth_request", "auth_jwt"))
@@ -54,7 +73,44 @@ def blockers(ingress: Ingress) -> Iterator[Problem]:
         is_f5 = is_f5 or key.startswith(_F5)
     if is_f5:
         yield from _unshared(annotations)
+    key = _own_address(ingress)
+    if key:
+        detail = "has an address for each Ingress, another for the route"
+        yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, annotations[key], DNS_INSTEAD)
     yield from _taken_paths(ingress)
+
+
+def displaced(ingress: Ingress, hosts: Collection[str]) -> Iterator[Problem]:
+    """Yield what ingress-nginx stops doing for one of the hosts when the route gives it an Ingress."""
+    annotations = ingress.metadata.annotations
+    if FROM_TO_WWW not in annotations and SERVER_ALIAS not in annotations:
+        return
+    own = {rule.host for rule in ingress.spec.rules}
+    if annotations.get(FROM_TO_WWW, "").lower() == "true":
+        for host in own:
+            other = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+            if other in hosts and other not in own:
+                detail = f"ends for {other} when its challenge has a route"
+                remedy = f"give {other} an Ingress that redirects"
+                yield Problem(ANNOTATIONS @ FROM_TO_WWW, ProblemType.INVALID, detail, "true", remedy)
+    for alias in map(str.strip, annotations.get(SERVER_ALIAS, "").split(",")):
+        if alias in hosts and alias not in own:
+            detail = f"ends for {alias} when its challenge has a route"
+            yield Problem(ANNOTATIONS @ SERVER_ALIAS, ProblemType.INVALID, detail, alias, f"give {alias} a rule")
+
+
+def _own_address(ingress: Ingress) -> str:
+    """Return the annotation by which GKE serves it, each with a load balancer (cert-manager/cert-manager#1079)."""
+    annotations = ingress.metadata.annotations
+    if annotations.get(CLASS) in GKE_CLASSES:
+        return CLASS
+    if _has_class(ingress) or _GKE.isdisjoint(annotations):
+        return ""
+    return next(key for key in annotations if key in _GKE)
+
+
+def _has_class(ingress: Ingress) -> bool:
+    return CLASS in ingress.metadata.annotations or ingress.spec.ingress_class_name is not None
 
 
 def _match_cn(value: str, _ingress: Ingress) -> Found | None:
@@ -103,9 +159,12 @@ def _reaches_all(statement: list[str], *, is_block: bool, whole: str) -> bool:
     return False
 
 
-def _closed_port(value: str, _ingress: Ingress) -> Found | None:
-    """GKE's load balancer then has no port 80, where a CA asks (RFC 8555 §8.3)."""
-    if value.lower() != "false":
+def _closed_port(value: str, ingress: Ingress) -> Found | None:
+    """GKE's load balancer then has no port 80, where a CA asks (RFC 8555 §8.3).
+
+    Contour reads it of the paths of this Ingress only; all others do not read it.
+    """
+    if value.lower() != "false" or _has_class(ingress) or _own_address(ingress):
         return None
     return "closes port 80, where the CA asks", 'write "true" and redirect to HTTPS, or use dns01'
 
@@ -149,13 +208,21 @@ def _unshared(annotations: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _taken_paths(ingress: Ingress) -> Iterator[Problem]:
-    """Yield paths that are the route's: of two alike the older one is served."""
+    """Yield paths that are the route's: of two alike the older one is served, and Kong asks expressions first.
+
+    What Kong takes for an expression begins with `/~` (Kong/kubernetes-ingress-controller#3394).
+    """
     for i, rule in enumerate(ingress.spec.rules):
         for j, path in enumerate(rule.http.paths if rule.http is not None else ()):
+            remedy = ""
             if path.path.startswith(_DIRECTORY) and path.path.rstrip("/") == _DIRECTORY and path.path_type != "Exact":
+                remedy = "remove it; the route is made for you"
+            elif path.path.startswith(_KONG) and path.path[len(_KONG) :] in _EVERYTHING:
+                remedy = 'write "/" with pathType: Prefix'
+            if remedy:
                 where = Path("spec") / "rules" @ i / "http" / "paths" @ j / "path"
                 detail = "takes the challenges away from the route that answers them"
-                yield Problem(where, ProblemType.INVALID, detail, path.path, "remove it; the route is made for you")
+                yield Problem(where, ProblemType.INVALID, detail, path.path, remedy)
 
 
 _CHECKS: Final[Mapping[str, Callable[[str, Ingress], Found | None]]] = {

@@ -29,26 +29,36 @@ SPECIAL: Final = frozenset(
     ("local", "internal", "localhost", "test", "example", "invalid", "onion", "alt", "home.arpa", "in-addr.arpa")
 )
 MAX_SERVER: Final = 200  # characters; a longer URL is nobody's typing error
+MAX_HOURS: Final = 200 * 24  # that any public certificate lives, since March 2026; it will be less (CA/B Forum SC-081)
 MISTAKES: Final = 10  # letters of a host for each of which one may be mistaken
+ED25519: Final = "Ed25519"  # not among the keys of CA/B Forum, TLS Baseline Requirements §6.1.5
+# letsencrypt.org/docs/integration-guide, "Supported Key Algorithms".
+BOULDER_KEYS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType({"RSA": (2048, 3072, 4096), "ECDSA": (256, 384)})
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one kind of certificate of a CA can hold."""
+    """What one kind of certificate of a CA can hold, and for how many hours at most it is issued."""
 
     max_names: int
     takes_ip_addresses: bool = False
     has_common_name: bool = False
+    hours: int = MAX_HOURS
 
 
 @dataclass(frozen=True, slots=True)
 class PublicCA:
-    """A CA that the browsers know, or its rehearsal; `paths` says that its host serves other directories as well."""
+    """A CA that the browsers know, or its rehearsal.
+
+    `paths` says that its host serves other directories as well.  `runs_boulder` says what its software is, which
+    refuses e-mail addresses, URIs, an address as common name, and orders with a date.
+    """
 
     name: str
     directory: str
     profiles: Mapping[str, Profile]
     paths: bool = False
+    runs_boulder: bool = False
 
     @property
     def default_profile(self) -> str:
@@ -68,21 +78,36 @@ class PublicCA:
         where = f"write profile: {fitting} into the issuer" if fitting else "use another CA"
         return "is an address, for which its profile does not issue", where
 
+    def key_refusal(self, algorithm: str, bits: int) -> tuple[str, str] | None:
+        """Return why it will not certify a key of that kind, and what to write instead; None when it may."""
+        if algorithm == ED25519:
+            return "no public CA certifies such keys", "write ECDSA"
+        sizes = BOULDER_KEYS.get(algorithm, ()) if self.runs_boulder else ()
+        if not sizes or bits in sizes:
+            return None
+        fitting = next((size for size in sizes if size >= bits), sizes[-1])
+        return f"{self.name} takes keys of {', '.join(map(str, sizes))} bits", f"write {fitting}"
 
-# letsencrypt.org/docs/profiles, July 2026.
+
+# letsencrypt.org/docs/profiles, July 2026.  Of classic certificates the lifetime will be less from February 2027.
 _LETS_ENCRYPT: Final[Mapping[str, Profile]] = MappingProxyType(
     {
-        "classic": Profile(100, has_common_name=True),
-        "tlsserver": Profile(25),
-        "shortlived": Profile(25, takes_ip_addresses=True),
+        "classic": Profile(100, has_common_name=True, hours=90 * 24),
+        "tlsserver": Profile(25, hours=45 * 24),
+        "shortlived": Profile(25, takes_ip_addresses=True, hours=160),
     }
 )
 # Known of these is the number of names; whether they take addresses is not published, so nothing is said about it.
 _HUNDRED: Final[Mapping[str, Profile]] = MappingProxyType({"": Profile(100, takes_ip_addresses=True)})
 _UNKNOWN: Final[Mapping[str, Profile]] = MappingProxyType({})
 KNOWN: Final = (
-    PublicCA("Let's Encrypt", "https://acme-v02.api.letsencrypt.org/directory", _LETS_ENCRYPT),
-    PublicCA("Let's Encrypt (staging)", "https://acme-staging-v02.api.letsencrypt.org/directory", _LETS_ENCRYPT),
+    PublicCA("Let's Encrypt", "https://acme-v02.api.letsencrypt.org/directory", _LETS_ENCRYPT, runs_boulder=True),
+    PublicCA(
+        "Let's Encrypt (staging)",
+        "https://acme-staging-v02.api.letsencrypt.org/directory",
+        _LETS_ENCRYPT,
+        runs_boulder=True,
+    ),
     PublicCA("ZeroSSL", "https://acme.zerossl.com/v2/DV90", _HUNDRED),
     PublicCA("Google Trust Services", "https://dv.acme-v02.api.pki.goog/directory", _HUNDRED),
     PublicCA("Google Trust Services (test)", "https://dv.acme-v02.test-api.pki.goog/directory", _HUNDRED),

@@ -138,10 +138,13 @@ _LINT: Final[Mapping[str, str]] = {
         _LETS_ENCRYPT.replace("    solvers:", "    profile: tlsserver\n    solvers:"),
     ),
     "certificate-name-unprovable": _with(_certificate('"*.example.com"'), _READY),
+    "certificate-refused-by-ca": _with(_certificate(more="  privateKey: {algorithm: Ed25519}\n"), _LETS_ENCRYPT),
+    "certificate-lifetime-unmet": _with(_certificate(more="  duration: 8760h\n"), _LETS_ENCRYPT),
     "issuer-server-lookalike": _issuer(f"{_SOLVERS}      - {_HTTP01}".replace("acme-v02", "acme-v01")),
     "issuer-server-scheme": _issuer(f"server: http://acme.example.net/directory\n    solvers:\n      - {_HTTP01}"),
     "issuer-email-reserved": _issuer(f"email: user@example.com\n    {_SOLVERS}      - {_HTTP01}"),
     "issuer-profile-unknown": _issuer(f"profile: short-lived\n    {_SOLVERS}      - {_HTTP01}"),
+    "issuer-dates-refused": _issuer(f"enableDurationFeature: true\n    {_SOLVERS}      - {_HTTP01}"),
     "issuer-secret-missing": _issuer(
         f"{_SOLVERS}      - dns01: {{cloudflare: {{apiTokenSecretRef: {{name: cloudflare, key: token}}}}}}"
     ),
@@ -212,4 +215,14 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "http01-blocked": _with(
         _ingress(_ISSUER, 'nginx.ingress.kubernetes.io/auth-tls-match-cn: "CN=partner"'), _LETS_ENCRYPT
     ),
+    "http01-displaces": _with(
+        _ingress(
+            _ISSUER,
+            'nginx.ingress.kubernetes.io/from-to-www-redirect: "true"',
+            spec="rules: [{host: shop.org}]\n  tls: [{hosts: [shop.org, www.shop.org], secretName: shop-tls}]",
+        ),
+        _LETS_ENCRYPT,
+    ),
+    "refused-by-ca": _with(_ingress(_ISSUER, "cert-manager.io/private-key-algorithm: Ed25519"), _LETS_ENCRYPT),
+    "lifetime-unmet": _with(_ingress(_ISSUER, "cert-manager.io/duration: 8760h"), _LETS_ENCRYPT),
 }

@@ -9,19 +9,23 @@ import pytest
 
 from certs.api.ingress import Ingress
 from certs.lenient import lenient
-from certs.proxies import blockers
+from certs.proxies import blockers, displaced
 
 NGINX = "nginx.ingress.kubernetes.io/"
 SNIPPET = f"{NGINX}server-snippet"
 
 
 def ingress(
-    annotations: dict[str, str], path: str = "/", path_type: str = "Prefix", host: str = "a.example.org"
+    annotations: dict[str, str],
+    path: str = "/",
+    path_type: str = "Prefix",
+    host: str = "a.example.org",
+    class_name: str | None = None,
 ) -> Any:
     paths = [{"path": path, "pathType": path_type, "backend": {"service": {"name": "web", "port": {"number": 80}}}}]
     obj = {
         "metadata": {"name": "web", "annotations": annotations},
-        "spec": {"rules": [{"host": host, "http": {"paths": paths}}]},
+        "spec": {"ingressClassName": class_name, "rules": [{"host": host, "http": {"paths": paths}}]},
     }
     return msgspec.convert(obj, lenient(Ingress))
 
@@ -49,6 +53,12 @@ def told(obj: Ingress) -> list[str]:
         {"haproxy.org/allow-list": "10.0.0.0/8", "haproxy.org/ssl-redirect": "true"},
         {"haproxy-ingress.github.io/auth-url": "https://login.example.org"},
         {"kubernetes.io/ingress.allow-http": "true"},
+        {"kubernetes.io/ingress.allow-http": "false", "kubernetes.io/ingress.class": "contour"},
+        {"kubernetes.io/ingress.global-static-ip-name": "web", "kubernetes.io/ingress.class": "nginx"},
+        {"ingress.kubernetes.io/force-ssl-redirect": "true", "projectcontour.io/response-timeout": "5s"},
+        {"konghq.com/protocols": "https", "konghq.com/plugins": "key-auth"},
+        {"k8s.apisix.apache.org/http-to-https": "true", "k8s.apisix.apache.org/allowlist-source-range": "10.0.0.0/8"},
+        {"alb.ingress.kubernetes.io/group.name": "web", "alb.ingress.kubernetes.io/ssl-redirect": "443"},
         {"nginx.org/mergeable-ingress-type": "master", "nginx.org/redirect-to-https": "true"},
         {"nginx.org/mergeable-ingress-type": "minion", "nginx.org/basic-auth-secret": "users"},
         {"nginx.org/client-max-body-size": "8m", f"{NGINX}proxy-body-size": "8m"},
@@ -64,6 +74,9 @@ def test_what_applies_to_its_own_paths_is_harmless(annotations: dict[str, str]) 
     [
         ({f"{NGINX}auth-tls-match-cn": "CN=partner"}, "answers the CA with 403"),
         ({"kubernetes.io/ingress.allow-http": "false"}, "closes port 80"),
+        ({"kubernetes.io/ingress.class": "gce"}, "an address for each Ingress"),
+        ({"kubernetes.io/ingress.class": "gce", "kubernetes.io/ingress.allow-http": "false"}, "an address for each"),
+        ({"kubernetes.io/ingress.global-static-ip-name": "web"}, "an address for each Ingress"),
         ({"traefik.ingress.kubernetes.io/router.priority": "1000"}, "write less than 67"),
         ({"nginx.org/client-max-body-size": "8m"}, "make this the master"),
         (
@@ -129,6 +142,10 @@ def test_snippets_that_reach_the_challenge(snippet: str, text: str) -> None:
         ("/.well-known/acme-challenge", "ImplementationSpecific", True),
         ("/.well-known/acme-challenge/a-token", "Exact", False),
         ("/.well-known/", "Prefix", False),
+        ("/~/(.*)", "ImplementationSpecific", True),
+        ("/~/", "ImplementationSpecific", False),
+        ("/~/api/(.*)", "ImplementationSpecific", False),
+        ("/(.*)", "ImplementationSpecific", False),
         ("/", "Prefix", False),
     ],
 )
@@ -148,3 +165,45 @@ def test_a_rank_matters_only_where_the_route_would_be(path: str, path_type: str,
 def test_a_snippet_of_any_size_takes_little_time() -> None:
     """What lies behind the first so many characters is not looked at."""
     assert told(ingress({SNIPPET: "a " * 500_000 + "; return 403;"})) == []
+
+
+def test_a_class_by_name_is_not_gke() -> None:
+    """Which reads the annotation only."""
+    annotations = {"kubernetes.io/ingress.allow-http": "false", "kubernetes.io/ingress.global-static-ip-name": "web"}
+
+    assert told(ingress(annotations, class_name="nginx")) == []
+
+
+def test_a_host_that_others_redirect_from_is_displaced_by_its_route() -> None:
+    annotations = {f"{NGINX}from-to-www-redirect": "true"}
+
+    (problem,) = displaced(ingress(annotations), ["a.example.org", "www.a.example.org"])
+
+    assert str(problem.path).endswith("from-to-www-redirect]")
+    assert "www.a.example.org an Ingress that redirects" in problem.remedy
+    assert list(displaced(ingress(annotations, host="www.a.org"), ["a.org"]))
+
+
+def test_an_alias_is_displaced_by_its_route() -> None:
+    annotations = {f"{NGINX}server-alias": "b.example.org, c.example.org"}
+
+    problems = list(displaced(ingress(annotations), ["a.example.org", "c.example.org"]))
+
+    assert [problem.value for problem in problems] == ["c.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "hosts"),
+    [
+        ({}, ["www.a.example.org"]),
+        ({"from-to-www-redirect": "false"}, ["www.a.example.org"]),
+        ({"from-to-www-redirect": "true"}, ["a.example.org", "www.b.example.org"]),
+        ({"server-alias": "b.example.org"}, ["a.example.org"]),
+        ({"server-alias": "a.example.org"}, ["a.example.org"]),
+        ({"server-alias": ""}, ["a.example.org"]),
+    ],
+)
+def test_what_has_no_route_is_displaced_by_none(annotations: dict[str, str], hosts: list[str]) -> None:
+    obj = ingress({NGINX + key: text for key, text in annotations.items()})
+
+    assert list(displaced(obj, hosts)) == []

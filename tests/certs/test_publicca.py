@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from certs.publicca import KNOWN, PublicCA, is_gone, lookalike, name_problem, public_ca
+from certs.publicca import KNOWN, MAX_HOURS, PublicCA, is_gone, lookalike, name_problem, public_ca
 
 PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -43,6 +43,32 @@ def test_an_order_without_profile_gets_the_first() -> None:
     assert ca.profile("") is ca.profiles["classic"]
     assert ca.profile("shortlived") is ca.profiles["shortlived"]
     assert ca.profile("one of tomorrow") is None
+
+
+@pytest.mark.parametrize("ca", KNOWN, ids=lambda ca: ca.directory)
+def test_no_public_certificate_lives_longer_than_allowed(ca: PublicCA) -> None:
+    assert all(profile.hours <= MAX_HOURS for profile in ca.profiles.values())
+
+
+@pytest.mark.parametrize(
+    ("server", "algorithm", "bits", "remedy"),
+    [
+        (PRODUCTION, "RSA", 2048, None),
+        (PRODUCTION, "ECDSA", 384, None),
+        (PRODUCTION, "RSA", 2049, "write 3072"),
+        (PRODUCTION, "RSA", 8192, "write 4096"),
+        (STAGING, "ECDSA", 521, "write 384"),
+        (PRODUCTION, "Ed25519", 0, "write ECDSA"),
+        ("https://acme.zerossl.com/v2/DV90", "Ed25519", 0, "write ECDSA"),
+        ("https://acme.zerossl.com/v2/DV90", "RSA", 8192, None),
+    ],
+)
+def test_which_keys_a_public_ca_certifies(server: str, algorithm: str, bits: int, remedy: str | None) -> None:
+    ca = public_ca(server)
+
+    assert ca is not None
+    refusal = ca.key_refusal(algorithm, bits)
+    assert (refusal[1] if refusal is not None else None) == remedy
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Final
 from certs.api.ingress import Ingress
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.ingress import blocking, issuer, keys, names, ownership, publicnames, solvers, tls
+from certs.rules.ingress import blocking, issuer, keys, names, ownership, publicnames, solvers, terms, tls
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Policy, examine
 from certs.wanted import Settings
@@ -27,6 +27,7 @@ RULES: Final[tuple[IngressRule, ...]] = (
     *ownership.RULES,
     *solvers.RULES,
     *publicnames.RULES,
+    *terms.RULES,
     *blocking.RULES,
 )
 ALWAYS: Final = tuple(rule for rule in RULES if rule.always)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from certs.decide.solver import HTTP_01, challenge_type
 from certs.problems import Problem
-from certs.proxies import blockers
+from certs.proxies import FROM_TO_WWW, SERVER_ALIAS, blockers, displaced
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.proving import solver_for
 from certs.rules.rule import Action, Rule
+
+DISPLACED: Final = frozenset((FROM_TO_WWW, SERVER_ALIAS))
 
 
 def check_blockers(subject: Subject) -> Iterable[Problem]:
@@ -19,13 +21,25 @@ def check_blockers(subject: Subject) -> Iterable[Problem]:
     if acme is None or not acme.solvers:
         return ()
     found = list(blockers(subject.ingress))
-    return found if found and _asks_over_http(subject) else ()
+    return found if found and any(_asked_over_http(subject)) else ()
 
 
-def _asks_over_http(subject: Subject) -> bool:
+def check_displaced(subject: Subject) -> Iterable[Problem]:
+    """Return what a proxy does for a host only as long as no Ingress has it."""
+    if DISPLACED.isdisjoint(subject.ingress.metadata.annotations):
+        return ()
+    return displaced(subject.ingress, set(_asked_over_http(subject)))
+
+
+def _asked_over_http(subject: Subject) -> Iterator[str]:
+    """Yield the hosts that are proven over HTTP, so that there is a route for them."""
     acme, labels = subject.acme, subject.ingress.metadata.labels
-    solvers = (solver_for(acme.solvers, named.host, labels) for named in subject.names) if acme is not None else ()
-    return any(solver is not None and challenge_type(solver) == HTTP_01 for solver in solvers)
+    if acme is None:
+        return
+    for named in subject.names:
+        solver = solver_for(acme.solvers, named.host, labels)
+        if solver is not None and challenge_type(solver) == HTTP_01:
+            yield named.host
 
 
 RULES: Final[tuple[IngressRule, ...]] = (
@@ -38,6 +52,16 @@ RULES: Final[tuple[IngressRule, ...]] = (
         why="The challenge has an Ingress of its own, but this one applies to the whole host: the CA gets an error or"
         " another page, now or at the next renewal. What applies to the paths of this Ingress only, as allow-lists,"
         " passwords and redirects mostly do, is no problem.",
+        needs_facts=True,
+    ),
+    Rule(
+        "http01-displaces",
+        "A host that the proxy redirects or serves by an annotation, and whose challenge will have a route.",
+        check_displaced,
+        action=Action.WARN,
+        remedy="Give that host a rule, or an Ingress of its own that redirects; or have it proven by a dns01 solver.",
+        why="The route of a challenge is an Ingress of that host. For a host that has one, ingress-nginx leaves out"
+        " from-to-www-redirect and server-alias: the CA is answered, and everybody else gets 404.",
         needs_facts=True,
     ),
 )

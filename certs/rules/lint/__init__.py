@@ -14,11 +14,11 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.lint import certificate, issuer, names
+from certs.rules.lint import certificate, issuer, names, terms
 from certs.rules.lint.subject import CertificateRule, CertificateSubject, IssuerSubject
 from certs.rules.rule import Policy, Rule, examine
 
-CERTIFICATE_RULES: Final[tuple[CertificateRule, ...]] = (*certificate.RULES, *names.RULES)
+CERTIFICATE_RULES: Final[tuple[CertificateRule, ...]] = (*certificate.RULES, *names.RULES, *terms.RULES)
 LINT_RULES: Final[tuple[Rule[Any], ...]] = (*CERTIFICATE_RULES, *issuer.RULES)
 
 

@@ -79,6 +79,16 @@ def check_profile(subject: IssuerSubject) -> Iterable[Problem]:
     return (Problem(ACME / "profile", ProblemType.INVALID, detail, acme.profile, remedy),)
 
 
+def check_dates(subject: IssuerSubject) -> Iterable[Problem]:
+    """Return that orders would name a date, and the CA refuses those."""
+    acme = subject.acme
+    ca = public_ca(acme.server) if acme is not None and acme.enable_duration_feature else None
+    if ca is None or not ca.runs_boulder:
+        return ()
+    detail, remedy = f"{ca.name} refuses orders that name a date", "remove it"
+    return (Problem(ACME / "enableDurationFeature", ProblemType.INVALID, detail, value=True, remedy=remedy),)
+
+
 def check_secrets(subject: IssuerSubject) -> Iterator[Problem]:
     """Yield Secrets that the issuer needs and that do not exist; the account key is made when it is missing."""
     namespace, told = subject.secret_namespace, set()
@@ -207,6 +217,15 @@ RULES: Final[tuple[IssuerRule, ...]] = (
         action=Action.WARN,
         remedy="Write the profile that is suggested.",
         why="The CA refuses every order with a profile that it does not have.",
+        kinds=KINDS,
+    ),
+    Rule(
+        "issuer-dates-refused",
+        "Orders that name a date, of a CA that refuses those.",
+        check_dates,
+        action=Action.WARN,
+        remedy="Remove enableDurationFeature.",
+        why="Let's Encrypt answers that NotBefore and NotAfter are not supported, to every order.",
         kinds=KINDS,
     ),
     Rule(
