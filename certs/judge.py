@@ -229,7 +229,8 @@ def linted(case: Case, findings: Findings) -> Findings:
         return findings
     old = case.old()
     if old is None or old.spec != case.new.spec:
-        more = lint(case.new, lambda: old, case.judge.facts, case.policy)
+        namespace = case.judge.settings.cluster_resource_namespace
+        more = lint(case.new, lambda: old, case.judge.facts, case.policy, cluster_namespace=namespace)
         findings.warned.extend((*more.problems, *more.warned))
         findings.skipped += more.skipped
     return findings

@@ -54,13 +54,17 @@ _TRANSLATED_KEYS: Final = frozenset(annotation.key for annotation in known.TRANS
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the cluster's admin chose: the issuer of those that name none, what triggers, what is copied."""
+    """What the cluster's admin chose: the issuer of those that name none, what triggers, what is copied.
+
+    And where the Secrets of ClusterIssuers are.
+    """
 
     default_issuer_name: str = ""
     default_issuer_kind: str = "Issuer"
     default_issuer_group: str = "cert-manager.io"
     auto_certificate_annotations: tuple[str, ...] = (known.TLS_ACME,)
     extra_certificate_annotations: tuple[str, ...] = ()
+    cluster_resource_namespace: str = "cert-manager"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from certs.policy import read_policy
+from certs.rules.lint.subject import CLUSTER_NAMESPACE
 from certs.rules.rule import NO_POLICY, Policy
 from certs.wanted import Settings as IngressSettings
 
@@ -83,6 +84,9 @@ def read(values: Mapping[str, Any]) -> Settings:
             default_issuer_kind=values["default_issuer_kind"],
             default_issuer_group=values["default_issuer_group"],
             auto_certificate_annotations=values["auto_certificate_annotations"],
+            cluster_resource_namespace=values["cluster_resource_namespace"]
+            or values["dynamic_serving_ca_secret_namespace"]
+            or CLUSTER_NAMESPACE,
         ),
         policy=policy,
         log_level=values["log_level"],

@@ -26,6 +26,12 @@ FLAGS: Final = (
     Flag("dynamic-serving-ca-secret-name", "", flags.text, "Its name"),
     Flag("dynamic-serving-dns-names", "", flags.words, "Names of the serving certificate"),
     Flag("dynamic-serving-leaf-duration", "168h", flags.duration, "Lifetime of the serving certificate"),
+    Flag(
+        "cluster-resource-namespace",
+        "",
+        flags.text,
+        "Where the Secrets of ClusterIssuers are; where the Secret of the webhook's own CA is when empty",
+    ),
     Flag("admission-settings", "", flags.text, "YAML file that says which rules deny, warn or are off"),
     *flags.INGRESS,
     *flags.LOGGING,

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shim.cli.webhook import command
+from shim.cli.webhook import FLAGS, command
+from shim.cli.webhook import _read as values_of
+from webhook.settings import read
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,22 @@ def test_environment_sets_a_flag() -> None:
     result = CliRunner().invoke(command, [], env={"CERTSHIM_SECURE_PORT": "x"})
 
     assert "--secure-port=x" in result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "namespace"),
+    [
+        ({}, "cert-manager"),
+        ({"dynamic_serving_ca_secret_namespace": "tls"}, "tls"),
+        ({"dynamic_serving_ca_secret_namespace": "tls", "cluster_resource_namespace": "vault"}, "vault"),
+    ],
+    ids=["nothing", "where the webhook is", "what is said"],
+)
+def test_secrets_of_cluster_issuers_are_where_the_webhook_is(given: dict[str, str], namespace: str) -> None:
+    """Unless a flag says another namespace."""
+    values = values_of({**{flag.key: flag.default for flag in FLAGS}, **given}, "")
+
+    assert read({**values, "standalone": True}).ingress.cluster_resource_namespace == namespace
 
 
 def test_all_mistakes_of_the_admission_settings_are_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from certs.api.meta import controller_of
 from certs.facts import Facts
 from certs.rules.findings import Findings
 from certs.rules.lint import certificate, issuer, names, terms
-from certs.rules.lint.subject import CertificateRule, CertificateSubject, IssuerSubject
+from certs.rules.lint.subject import CLUSTER_NAMESPACE, CertificateRule, CertificateSubject, IssuerSubject
 from certs.rules.rule import Policy, Rule, examine
 
 CERTIFICATE_RULES: Final[tuple[CertificateRule, ...]] = (*certificate.RULES, *names.RULES, *terms.RULES)
@@ -27,8 +27,13 @@ def lint(
     old_of: Callable[[], Certificate | AnyIssuer | None],
     facts: Facts,
     policy: Policy,
+    *,
+    cluster_namespace: str = CLUSTER_NAMESPACE,
 ) -> Findings:
-    """Return what is wrong with the object and was not wrong before; `old_of` is asked only if anything is."""
+    """Return what is wrong with the object and was not wrong before; `old_of` is asked only if anything is.
+
+    In `cluster_namespace` are the Secrets of ClusterIssuers.
+    """
     if isinstance(obj, Certificate):
         owner = controller_of(obj.metadata) if obj.metadata.owner_references else None
         if owner is not None and owner.kind == Ingress.resource.kind:
@@ -43,6 +48,9 @@ def lint(
 
     def old_issuer() -> IssuerSubject | None:
         old = old_of()
-        return IssuerSubject(old, facts) if old is not None and not isinstance(old, Certificate) else None
+        if old is None or isinstance(old, Certificate):
+            return None
+        return IssuerSubject(old, facts, cluster_namespace)
 
-    return examine(issuer.RULES, IssuerSubject(obj, facts), old_issuer, policy, synced=facts.synced)
+    subject_of_issuer = IssuerSubject(obj, facts, cluster_namespace)
+    return examine(issuer.RULES, subject_of_issuer, old_issuer, policy, synced=facts.synced)

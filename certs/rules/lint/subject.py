@@ -17,7 +17,7 @@ from certs.rules.rule import Rule
 SPEC: Final = Path("spec")
 DNS_NAMES: Final = SPEC / "dnsNames"
 IP_ADDRESSES: Final = SPEC / "ipAddresses"
-CLUSTER_NAMESPACE: Final = "cert-manager"  # of the shim's --cluster-resource-namespace, which the webhook is not told
+CLUSTER_NAMESPACE: Final = "cert-manager"  # unless --cluster-resource-namespace says another
 
 
 @dataclass(frozen=True)  # not slotted: what is made on demand is kept in __dict__
@@ -80,6 +80,7 @@ class IssuerSubject:
 
     issuer: AnyIssuer
     facts: Facts
+    cluster_namespace: str = CLUSTER_NAMESPACE
 
     @property
     def acme(self) -> ACMEIssuer | None:
@@ -90,7 +91,7 @@ class IssuerSubject:
     def secret_namespace(self) -> str:
         """Where its Secrets are looked for."""
         is_namespaced = type(self.issuer).resource.kind == Issuer.resource.kind
-        return self.issuer.metadata.namespace if is_namespaced else CLUSTER_NAMESPACE
+        return self.issuer.metadata.namespace if is_namespaced else self.cluster_namespace
 
 
 CertificateRule = Rule[CertificateSubject]

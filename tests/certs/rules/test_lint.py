@@ -16,7 +16,7 @@ from certs.lenient import lenient
 from certs.rules.lint import CERTIFICATE_RULES, LINT_RULES, lint
 from certs.rules.rule import NO_POLICY, Action, Policy
 from certs.verdict import Verdict
-from certs.wanted import MAX_TOLD
+from certs.wanted import MAX_TOLD, Settings
 from tests.certs.test_judge import request
 from tests.webhook.reviews import review
 
@@ -124,6 +124,15 @@ def test_secrets_of_an_issuer_are_looked_for_where_the_controller_looks() -> Non
 
     assert [problem.detail for problem in of_namespace.warned] == ["there is no Secret root in team"]
     assert [problem.detail for problem in of_cluster.warned] == ["there is no Secret root in cert-manager"]
+
+
+def test_the_admin_says_where_secrets_of_the_cluster_are() -> None:
+    judge = Judge(Settings(cluster_resource_namespace="kube-system"), FactsOf([]))
+    body = {"kind": "ClusterIssuer", "metadata": {"name": "ca"}, "spec": {"ca": {"secretName": "root"}}}
+
+    found = judge.validate(request(review("clusterissuers", "ClusterIssuer", body)))
+
+    assert [problem.detail for problem in found.warned] == ["there is no Secret root in kube-system"]
 
 
 class Blind(FactsOf):
