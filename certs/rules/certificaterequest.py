@@ -9,7 +9,7 @@ What the CSR holds is looked at on creation alone (`certs.rules.signingrequest`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +23,7 @@ from certs.problems import Path, Problem, Problems
 from certs.rules.certificate import issuer_ref_problems
 from certs.rules.durations import read_duration
 from certs.rules.findings import Findings, Undecodable
-from certs.rules.sameness import has_spec_changed
+from certs.rules.sameness import changed_fields
 from certs.rules.signingrequest import csr_problem
 
 SPEC: Final = Path("spec")
@@ -81,13 +81,16 @@ def judge_request(
         _check_spec(request.spec, problems)
         _check_conditions(request.status.conditions, problems)
         return findings
-    _check_same_identity(request.spec, old.spec, problems)
+    read_duration(old.spec.duration)
+    changed = changed_fields(asked.object, asked.old_object, CertificateRequestSpec)
+    if changed:
+        _check_same_identity(request.spec, old.spec, changed, problems)
     if approval is not None:
         problems.add(approval)
     _check_annotations(request.metadata.annotations, old.metadata.annotations, problems)
     _check_kept(request.status.conditions, old.status.conditions, problems)
     _check_conditions(request.status.conditions, problems)
-    if has_spec_changed(asked.object, asked.old_object, request.spec, old.spec):
+    if changed:
         problems.forbidden(SPEC, "cannot change spec after creation", remedy="make a new CertificateRequest")
     return findings
 
@@ -97,12 +100,16 @@ def _check_identity(spec: CertificateRequestSpec, user: UserInfo, problems: Prob
         "uid": spec.uid != user.uid,
         "username": spec.username != user.username,
         "groups": sorted(spec.groups) != sorted(user.groups),
-        "extra": spec.extra != user.extra,
+        "extra": _sorted(spec.extra) != _sorted(user.extra),
     }
     for field, is_different in differs.items():
         if is_different:
             detail = f"{field} identity must be that of the requester"
             problems.forbidden(SPEC / field, detail, remedy="leave it out, it is filled in")
+
+
+def _sorted(extra: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {key: sorted(values) for key, values in extra.items()}
 
 
 def _check_spec(spec: CertificateRequestSpec, problems: Problems) -> None:
@@ -126,13 +133,11 @@ def _shortened(request: bytes) -> str:
     return shown.decode(errors="replace")
 
 
-def _check_same_identity(spec: CertificateRequestSpec, old: CertificateRequestSpec, problems: Problems) -> None:
-    differs = {
-        "uid": spec.uid != old.uid,
-        "username": spec.username != old.username,
-        "groups": sorted(spec.groups) != sorted(old.groups),
-        "extra": spec.extra != old.extra,
-    }
+def _check_same_identity(
+    spec: CertificateRequestSpec, old: CertificateRequestSpec, changed: Collection[str], problems: Problems
+) -> None:
+    differs = {field: field in changed for field in ("uid", "username", "groups", "extra")}
+    differs["groups"] = sorted(spec.groups) != sorted(old.groups)
     for field, is_different in differs.items():
         if is_different:
             problems.forbidden(SPEC / field, f"{field} identity cannot be changed once set")
@@ -159,6 +164,11 @@ def _check_conditions(conditions: tuple[Condition, ...], problems: Problems) -> 
 
 def _check_kept(new: tuple[Condition, ...], old: tuple[Condition, ...], problems: Problems) -> None:
     for kind in APPROVAL:
-        before = find_condition(old, kind)
-        if before is not None and find_condition(new, kind) != before:
+        before, after = _known(find_condition(old, kind)), _known(find_condition(new, kind))
+        if before is not None and after != before:
             problems.forbidden(CONDITIONS, f"'{kind}' condition may not be modified once set")
+
+
+def _known(condition: Condition | None) -> Condition | None:
+    """Return the condition without what cert-manager's has not got."""
+    return condition and msgspec.structs.replace(condition, observed_generation=0)

@@ -1,7 +1,8 @@
 """Order: what the CA said first stays (cert-manager, `internal/apis/acme/validation/order.go`).
 
 Creation is not judged.  On update the request and everything that identifies the order at the CA
-can be set once.  A list of authorizations that got shorter is refused like a longer one.
+can be set once.  A list of authorizations or challenges that got shorter is refused like a longer one, and what both
+lists have is compared all the same.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def judge_order(order: Order, old: Order | None) -> Findings:
     read_duration(order.spec.duration)
     if old is None:
         return findings
+    read_duration(old.spec.duration)
     problems = findings.problems
     _once(Path("spec") / "request", order.spec.request, old.spec.request, problems)
     _once(STATUS / "url", order.status.url, old.status.url, problems)
@@ -44,8 +46,7 @@ def _check_authorizations(
     path = STATUS / "authorizations"
     if len(new) != len(old):
         problems.forbidden(path, IMMUTABLE)
-        return
-    for i, (after, before) in enumerate(zip(new, old, strict=True)):
+    for i, (after, before) in enumerate(zip(new, old, strict=False)):
         _once(path @ i / "url", after.url, before.url, problems)
         _once(path @ i / "identifier", after.identifier, before.identifier, problems)
         if before.wildcard is not None and after.wildcard != before.wildcard:
@@ -60,8 +61,7 @@ def _check_challenges(
 ) -> None:
     if len(new) != len(old):
         problems.forbidden(path, IMMUTABLE)
-        return
-    for i, (after, before) in enumerate(zip(new, old, strict=True)):
+    for i, (after, before) in enumerate(zip(new, old, strict=False)):
         _once(path @ i / "url", after.url, before.url, problems)
         _once(path @ i / "type", after.type, before.type, problems)
         _once(path @ i / "token", after.token, before.token, problems)
