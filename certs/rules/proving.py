@@ -28,8 +28,9 @@ def unproven(
     if not acme.solvers:
         return
     general = {challenge_type(solver) for solver in acme.solvers if solver.selector is None}
+    over_http, over_dns = HTTP_01 in general, DNS_01 in general
     for i, name in enumerate(names):
-        if any(challenge.type in general for challenge in _offered(name)):
+        if (over_http and not is_wildcard(name)) or (over_dns and not is_ip_address(name)):
             continue  # as nearly always: a solver for every name
         if solver_for(acme.solvers, name, labels) is None:
             yield i, *_unprovable(name, ref, acme.solvers)

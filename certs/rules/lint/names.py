@@ -105,8 +105,10 @@ def _covered(names: tuple[str, ...], wildcards: dict[str, str]) -> Iterator[Prob
 def check_common_name(subject: CertificateSubject) -> Iterable[Problem]:
     """Return a common name that is none of the names, with an ACME issuer (as `certs.decide.request` refuses it)."""
     spec = subject.spec
+    if not spec.common_name or spec.common_name in spec.dns_names or subject.acme is None:
+        return ()
     name = spec.common_name.lower()
-    if not name or subject.acme is None or not (spec.dns_names or spec.ip_addresses):
+    if not (spec.dns_names or spec.ip_addresses):
         return ()
     if any(name == other.lower() for other in (*spec.dns_names, *spec.ip_addresses)):
         return ()
