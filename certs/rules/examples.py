@@ -115,6 +115,7 @@ type: Opaque
 """
 _LINT: Final[Mapping[str, str]] = {
     "certificate-issuer-not-found": _with(_certificate(), _READY.replace("ClusterIssuer", "Issuer")),
+    "certificate-issuer-group": _certificate().replace("kind: ClusterIssuer", "group: certmanager.k8s.io"),
     "certificate-issuer-not-ready": _with(_certificate(), _UNREADY),
     "certificate-secret-claimed": _with(_certificate(), _READY, _certificate().replace("name: shop", "name: first", 1)),
     "certificate-secret-type": _with(_certificate(), _READY, _OPAQUE),
@@ -214,6 +215,11 @@ EXAMPLES: Final[Mapping[str, str]] = {
     ),
     "http01-blocked": _with(
         _ingress(_ISSUER, 'nginx.ingress.kubernetes.io/auth-tls-match-cn: "CN=partner"'), _LETS_ENCRYPT
+    ),
+    "issuer-group": _ingress(
+        "cert-manager.io/issuer: letsencrypt",
+        "cert-manager.io/issuer-group: certmanager.k8s.io",
+        spec=f"{_HOST}\n  {_TLS}",
     ),
     "http01-displaces": _with(
         _ingress(

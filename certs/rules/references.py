@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from certs.api.issuer import AnyIssuer, ClusterIssuer
+from rapidfuzz.distance import OSA
+
+from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import ConditionStatus, IssuerReference, find_condition
 from certs.facts import Facts
 from certs.rules.nearest import nearest
@@ -17,6 +20,9 @@ from certs.rules.nearest import nearest
 OTHER_KIND: Final = {"Issuer": "ClusterIssuer", "ClusterIssuer": "Issuer"}
 ONE: Final = {"Issuer": "an Issuer", "ClusterIssuer": "a ClusterIssuer"}
 MAX_LISTED: Final = 3
+# The group before v0.11, mixtures of it with today's, and that of Orders, in which there are no issuers.
+FORMER: Final = frozenset(("certmanager.k8s.io", "cert-manager.k8s.io", "acme.cert-manager.io"))
+MAX_EDITS: Final = 2  # letters of the group that may be mistaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,22 @@ def missing_issuer(facts: Facts, namespace: str, ref: IssuerReference, words: Wo
 def _instead(name: str, names: Iterable[str]) -> str:
     listed = sorted(names)
     return f"create {name}, or name one of {', '.join(listed)}" if 0 < len(listed) <= MAX_LISTED else f"create {name}"
+
+
+@lru_cache(maxsize=64)
+def mistaken_group(group: str) -> bool:
+    """Is the group nearly cert-manager.io, so that no controller looks at what names it?
+
+    Groups of other issuers are far from it, also those below it.
+
+    >>> [mistaken_group(group) for group in ("certmanager.k8s.io", "cert-manager.io/v1", "awspca.cert-manager.io")]
+    [True, True, False]
+    """
+    name = group.partition("/")[0].strip().lower()
+    own = Issuer.resource.group
+    if group == own or len(name) > len(own) + MAX_EDITS:
+        return group in FORMER
+    return name in FORMER or OSA.distance(name, own, score_cutoff=MAX_EDITS) <= MAX_EDITS
 
 
 def unready_issuer(issuer: AnyIssuer, namespace: str) -> tuple[str, str] | None:

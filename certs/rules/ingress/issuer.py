@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from certs.annotations import CLUSTER_ISSUER, ISSUER
+from certs.annotations import CLUSTER_ISSUER, ISSUER, ISSUER_GROUP
+from certs.api.issuer import Issuer
 from certs.api.meta import IssuerReference
 from certs.problems import Problem, Problems, ProblemType
 from certs.rules.ingress.subject import IngressRule, Subject
-from certs.rules.references import Words, missing_issuer, unready_issuer
+from certs.rules.references import Words, missing_issuer, mistaken_group, unready_issuer
 from certs.rules.rule import Action, Rule
+from certs.wanted import ANNOTATIONS
 
 ANNOTATION_OF: Final = {"Issuer": ISSUER, "ClusterIssuer": CLUSTER_ISSUER}
 WORDS: Final = Words(kind=ANNOTATION_OF, whole={kind: f"{key}: {{}}" for kind, key in ANNOTATION_OF.items()})
@@ -47,6 +49,15 @@ def check_existence(subject: Subject) -> Iterable[Problem]:
     return (Problem(subject.issuer_path, ProblemType.INVALID, detail, ref.name, remedy),)
 
 
+def check_group(subject: Subject) -> Iterable[Problem]:
+    """Return a group that is nearly ours."""
+    group = subject.ingress.metadata.annotations.get(ISSUER_GROUP, "")
+    if not group or group == Issuer.resource.group or not mistaken_group(group):
+        return ()
+    detail, remedy = "no controller has issuers in this group", f"write {Issuer.resource.group}"
+    return (Problem(ANNOTATIONS @ ISSUER_GROUP, ProblemType.INVALID, detail, group, remedy),)
+
+
 def check_readiness(subject: Subject) -> Iterable[Problem]:
     """Return that the issuer cannot sign now, and what it says itself."""
     issuer = subject.issuer
@@ -81,6 +92,14 @@ RULES: Final[tuple[IngressRule, ...]] = (
         why="The request waits until somebody creates that issuer. It is no reason to refuse, since the issuer may come"
         " later.",
         needs_facts=True,
+    ),
+    Rule(
+        "issuer-group",
+        "An issuer of a group that is nearly cert-manager.io.",
+        check_group,
+        action=Action.WARN,
+        remedy="Write cert-manager.io, or remove the annotation.",
+        why="Controllers look only at requests of their own group, so nobody answers this one.",
     ),
     Rule(
         "issuer-not-ready",

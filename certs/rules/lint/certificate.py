@@ -10,7 +10,7 @@ from certs.api.issuer import Issuer
 from certs.facts import OTHER_SECRET
 from certs.problems import Problem, ProblemType
 from certs.rules.lint.subject import SPEC, CertificateRule, CertificateSubject
-from certs.rules.references import OTHER_KIND, Words, missing_issuer, unready_issuer
+from certs.rules.references import OTHER_KIND, Words, missing_issuer, mistaken_group, unready_issuer
 from certs.rules.rule import Action, Rule
 
 ISSUER_REF: Final = SPEC / "issuerRef"
@@ -29,6 +29,15 @@ def check_existence(subject: CertificateSubject) -> Iterable[Problem]:
         return ()
     detail, remedy = missing_issuer(subject.facts, subject.namespace, ref, WORDS)
     return (Problem(ISSUER_REF / "name", ProblemType.INVALID, detail, ref.name, remedy),)
+
+
+def check_group(subject: CertificateSubject) -> Iterable[Problem]:
+    """Return a group that is nearly ours."""
+    group = subject.spec.issuer_ref.effective_group
+    if group == Issuer.resource.group or not mistaken_group(group):
+        return ()
+    detail = "no controller has issuers in this group"
+    return (Problem(ISSUER_REF / "group", ProblemType.INVALID, detail, group, f"write {Issuer.resource.group}"),)
 
 
 def check_readiness(subject: CertificateSubject) -> Iterable[Problem]:
@@ -83,6 +92,15 @@ RULES: Final[tuple[CertificateRule, ...]] = (
         remedy="Write the name or kind that is suggested, or create the issuer; the certificate follows by itself.",
         why="The request waits until somebody creates that issuer.",
         needs_facts=True,
+        kinds=KINDS,
+    ),
+    Rule(
+        "certificate-issuer-group",
+        "An issuer of a group that is nearly cert-manager.io.",
+        check_group,
+        action=Action.WARN,
+        remedy="Write cert-manager.io, or leave the group out.",
+        why="Controllers look only at requests of their own group, so nobody answers this one.",
         kinds=KINDS,
     ),
     Rule(
