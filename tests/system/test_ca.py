@@ -161,9 +161,13 @@ def test_a_missing_ca_is_told_and_its_secret_lets_all_go_on_at_once(shop: Shop) 
     """Issuer, request and Certificate say what is missing; the Secret is foreign, and nothing waits for a back-off."""
     shop.apply(issuer("ca", ca={"secretName": "root"}))
     shop.ingress("web", shop.host(), annotations={ISSUER: "ca"})
-    message = eventually(lambda: shop.condition("CertificateRequest", "web-tls-1").get("message"), "the request waits")
     missing = f'Secret "root" not found in namespace "{shop.namespace}"'
-    assert missing in message
+    for kind, name, condition in (
+        ("Issuer", "ca", "Ready"),
+        ("CertificateRequest", "web-tls-1", "Ready"),
+        ("Certificate", "web-tls", "Issuing"),
+    ):
+        eventually(lambda: missing in shop.condition(kind, name, condition).get("message", ""), f"{kind} says it")  # noqa: B023  looked at at once
     assert shop.condition("Issuer", "ca")["reason"] == "ErrGetKeyPair"
 
     shop.apply(pair())
@@ -231,3 +235,16 @@ def test_a_certificate_costs_few_writes(shop: Shop, cluster: Cluster) -> None:
 
     assert counted.writes.total() / number <= MOST_WRITES
     assert counted.writes["update", "certificaterequests/status"] == number
+
+
+def test_admission_takes_approval_and_signature_together(shop: Shop, product: Product) -> None:
+    """The webhook is asked whether the shim may approve, and sees the certificate in the same write."""
+    webhook = product.start_webhook()
+    try:
+        name, host = bootstrap(shop), shop.host()
+        shop.ingress("web", host, annotations={ISSUER: name})
+
+        assert shop.issued("web-tls").leaf.dns_names == (host,)
+    finally:
+        webhook.stop()
+        product.withdraw_admission()
