@@ -13,6 +13,7 @@ from certs.api.ingress import Ingress
 from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference, KubeObject, controller_of
 from certs.api.order import Order
+from certs.decide.policies import PRIVATE_KEY_SECRET
 from shim.kube.cluster import Cluster
 from shim.kube.store import Store
 
@@ -80,8 +81,9 @@ def follow(cluster: Cluster) -> Stores:
     stores.orders.add_index(ISSUER, lambda order: (issuer_key(order.metadata.namespace, order.spec.issuer_ref),))
     stores.challenges.add_index(ISSUER, lambda one: (issuer_key(one.metadata.namespace, one.spec.issuer_ref),))
     stores.challenges.add_index(TOKEN, lambda challenge: (challenge.spec.token,))
-    stores.issuers.add_index(SECRET, _account_secrets)
-    stores.cluster_issuers.add_index(SECRET, _account_secrets)
+    stores.requests.add_index(SECRET, _key_secret)
+    stores.issuers.add_index(SECRET, _issuer_secrets)
+    stores.cluster_issuers.add_index(SECRET, _issuer_secrets)
     return stores
 
 
@@ -94,8 +96,16 @@ def _index_secret(certificate: Certificate) -> tuple[str, ...]:
     return (f"{certificate.metadata.namespace}/{certificate.spec.secret_name}",)
 
 
-def _account_secrets(issuer: AnyIssuer) -> tuple[str, ...]:
+def _key_secret(request: CertificateRequest) -> tuple[str, ...]:
+    """Return the Secret of the key that signs a self-signed certificate."""
+    name = request.metadata.annotations.get(PRIVATE_KEY_SECRET, "")
+    return (f"{request.metadata.namespace}/{name}",) if name else ()
+
+
+def _issuer_secrets(issuer: AnyIssuer) -> tuple[str, ...]:
     """Return the names of the Secrets that an issuer refers to; their namespace follows from its kind."""
+    if issuer.spec.ca is not None:
+        return (issuer.spec.ca.secret_name,)
     acme = issuer.spec.acme
     if acme is None:
         return ()

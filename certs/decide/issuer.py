@@ -1,10 +1,15 @@
-"""The next step for an ACME Issuer or ClusterIssuer: have an account key, have an account, say so.
+"""The next step for an Issuer or ClusterIssuer.
+
+ACME: have an account key, have an account, say so.
 
     no key Secret ── StoreAccountKey ──> key ── Register ──> Ready=True ACMEAccountRegistered
                                           │
          key generation disabled, key unfit, v1 URL: Ready=False with the sentence, until somebody mends it
 
 While Ready, with an account URL at the same host, the same contact and the same key, nothing is asked of the CA.
+
+CA: Ready while the key pair in the Secret can sign, looked at whenever the Secret changes and when it expires.
+Self-signed: always Ready.
 """
 
 from __future__ import annotations
@@ -17,13 +22,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from certs.api.core import Secret
-from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, IssuerStatus
+from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, CAIssuer, IssuerStatus
 from certs.api.meta import ConditionStatus, find_condition, is_true, with_condition
 from certs.decide.effects import Tell
-from certs.outcomes import DONE, Outcome, Permanent, WaitingForUser
+from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
+from certs.pki.authority import Flaw, UnusableAuthority, read_authority
 
 REGISTERED: Final = "The ACME account was registered with the ACME server"
+KEY_PAIR_VERIFIED: Final = "Signing CA verified"
 DEFAULT_KEY: Final = "tls.key"
+
+_REASON_OF: Final = {Flaw.UNREADABLE: "ErrGetKeyPair", Flaw.UNFIT: "ErrInvalidKeyPair"}
 
 # The v1 directories are gone since June 2021; people still copy them from old tutorials.
 V2_OF_V1: Final = {
@@ -34,13 +43,17 @@ V2_OF_V1: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ObservedIssuer:
-    """An issuer and what it refers to; `key_hash` is the hash of the account key in the Secret, if it can be read."""
+    """An issuer and what it refers to; `key_hash` is the hash of the account key in the Secret, if it can be read.
+
+    `key_secret` has the account key or, of a CA, the key pair; `namespace` is where it is looked for.
+    """
 
     issuer: AnyIssuer
     key_secret: Secret | None = None
     key_hash: str = ""
     key_problem: str = ""
     eab_secret: Secret | None = None
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +83,66 @@ class SetIssuerStatus:
 Step = StoreAccountKey | Register | SetIssuerStatus
 
 
-def decide(observed: ObservedIssuer, _now: datetime) -> Step | Outcome:
+def decide(observed: ObservedIssuer, now: datetime) -> Step | Outcome:
     """Return the next step.  Raises WaitingForUser or Permanent with the sentence for the Ready condition."""
-    issuer = observed.issuer
-    acme = issuer.spec.acme
-    if issuer.metadata.deletion_timestamp is not None or acme is None:
+    issuer, spec = observed.issuer, observed.issuer.spec
+    if issuer.metadata.deletion_timestamp is not None:
         return DONE
+    if spec.acme is not None:
+        return _decide_acme(observed, spec.acme)
+    if spec.ca is not None:
+        return _decide_ca(observed, spec.ca, now)
+    if spec.self_signed is not None:
+        return _say_ready(issuer, reason="IsReady", message="", now=now) or DONE
+    return DONE
+
+
+def _decide_ca(observed: ObservedIssuer, ca: CAIssuer, now: datetime) -> Step | Outcome:
+    failed = "Error getting keypair for CA issuer"
+    if observed.key_secret is None:
+        raise WaitingForUser(
+            f'{failed}: Secret "{ca.secret_name}" not found in namespace "{observed.namespace}"; '
+            "create it with tls.crt and tls.key of the CA",
+            reason="ErrGetKeyPair",
+        )
+    try:
+        authority = read_authority(observed.key_secret.data, now)
+    except UnusableAuthority as error:
+        # `from None`: nothing of a key may stand in a traceback
+        raise WaitingForUser(
+            f'{failed}: {error}; mend Secret "{ca.secret_name}" in namespace "{observed.namespace}"',
+            reason=_REASON_OF[error.flaw],
+        ) from None
+    step = _say_ready(
+        observed.issuer,
+        reason="KeyPairVerified",
+        message=KEY_PAIR_VERIFIED,
+        now=now,
+        tell=Tell("KeyPairVerified", KEY_PAIR_VERIFIED),
+    )
+    return step or Wait(authority.certificate.not_after, "expiry of the CA")
+
+
+def _say_ready(
+    issuer: AnyIssuer, *, reason: str, message: str, now: datetime, tell: Tell | None = None
+) -> SetIssuerStatus | None:
+    """Return the status that says so, or None when it stands there already."""
+    conditions = with_condition(
+        issuer.status.conditions,
+        "Ready",
+        ConditionStatus.TRUE,
+        reason=reason,
+        message=message,
+        now=now,
+        generation=issuer.metadata.generation,
+    )
+    if conditions == issuer.status.conditions:
+        return None
+    return SetIssuerStatus(msgspec.structs.replace(issuer.status, conditions=conditions), tell)
+
+
+def _decide_acme(observed: ObservedIssuer, acme: ACMEIssuer) -> Step | Outcome:
+    issuer = observed.issuer
     _refuse_v1(acme)
     name, key = acme.private_key_secret_ref.name, acme.private_key_secret_ref.key or DEFAULT_KEY
     if observed.key_secret is None or key not in observed.key_secret.data:

@@ -27,6 +27,7 @@ ISSUER_NAME: Final = "cert-manager.io/issuer-name"
 ISSUER_KIND: Final = "cert-manager.io/issuer-kind"
 ISSUER_GROUP: Final = "cert-manager.io/issuer-group"
 REVISION: Final = "cert-manager.io/certificate-revision"
+PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
 
 
 @dataclass(frozen=True, slots=True)

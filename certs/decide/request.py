@@ -5,7 +5,8 @@
 
 Approval and the first Pending go in one status write: nobody can tell them apart, and the API server is
 spared one.  For an ACME issuer the hand-over is the creation of an Order, whose name is deterministic, so
-the Pending message can name it before it exists and a repeated create finds what it made.
+the Pending message can name it before it exists and a repeated create finds what it made.  Where the signature
+is made in this process (CA, self-signed), approval and answer are one write.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from certs.api.issuer import AnyIssuer, IssuerType, issuer_types
 from certs.api.meta import Condition, ConditionStatus, controller_of, find_condition, is_true, with_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.effects import Tell
-from certs.outcomes import DONE, Outcome, WaitingForUser
+from certs.outcomes import DONE, Failure, Outcome, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 
@@ -29,6 +30,9 @@ OUR_GROUP: Final = "cert-manager.io"
 APPROVED_BY_US: Final = "Certificate request has been approved by cert-manager.io"
 FETCHED: Final = "Certificate fetched from issuer successfully"
 DENIED: Final = "The CertificateRequest was denied by an approval controller"
+
+# Who signs within one act.
+IN_PROCESS: Final = frozenset((IssuerType.CA, IssuerType.SELF_SIGNED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,14 @@ class DeleteOrder:
     reason: str = "OrderBadCertificate"
 
 
-Step = SetRequestStatus | CreateOrder | DeleteOrder
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Have the issuer sign, and write what it says: `signed`, `not_yet_signed` or `refused`."""
+
+    by: IssuerType
+
+
+Step = SetRequestStatus | CreateOrder | DeleteOrder | Sign
 
 
 def decide(observed: ObservedRequest, now: datetime) -> Step | Outcome:
@@ -83,7 +94,7 @@ def decide(observed: ObservedRequest, now: datetime) -> Step | Outcome:
         return _denied(request, now)
     if is_true(request.status.conditions, "InvalidRequest"):
         return DONE
-    approved = is_true(request.status.conditions, "Approved")
+    approved = _is_approved(request)
     if not approved and not observed.auto_approve:
         return DONE
     return _hand_over(observed, approved=approved, now=now)
@@ -101,6 +112,9 @@ def _hand_over(observed: ObservedRequest, *, approved: bool, now: datetime) -> S
     pending = _obstacle(request, issuer)
     if pending is not None:
         return _pending(request, pending, approved=approved, now=now)
+    types = issuer_types(issuer.spec) if issuer is not None else ()
+    if types[0] in IN_PROCESS:
+        return Sign(types[0])
     unusable = _unusable(observed)
     if unusable is not None:
         return _failed(request, unusable, now)
@@ -124,16 +138,45 @@ def _obstacle(request: CertificateRequest, issuer: AnyIssuer | None) -> Tell | N
     types = issuer_types(issuer.spec)
     if not types:
         return Tell("IssuerTypeMissing", f'Missing issuer type: {ref.effective_kind} "{ref.name}" configures none')
-    if types[0] is not IssuerType.ACME:
+    if types[0] is not IssuerType.ACME and types[0] not in IN_PROCESS:
         return Tell(
             "IssuerTypeUnsupported",
-            f'{ref.effective_kind} "{ref.name}" is of type {types[0]}, which this release cannot sign with; use acme',
+            f'{ref.effective_kind} "{ref.name}" is of type {types[0]}, which this release cannot sign with; '
+            "use acme, ca or selfSigned",
         )
     if not is_true(issuer.status.conditions, "Ready"):
         ready = find_condition(issuer.status.conditions, "Ready")
         because = f": {ready.message}" if ready is not None and ready.message else ""
         return Tell("IssuerNotReady", f"Referenced issuer does not have a Ready status condition{because}")
     return None
+
+
+def signed(
+    request: CertificateRequest, chain: bytes, ca: bytes, now: datetime, warnings: tuple[Tell, ...] = ()
+) -> SetRequestStatus:
+    """Return the status with what the issuer signed, and the approval if it is not there yet."""
+    try:
+        read_chain(chain)
+    except InvalidCertificate as error:
+        return refused(request, Tell("DecodeError", f"Failed to decode returned certificate: {error}", "Warning"), now)
+    status = _with_ready(request, ConditionStatus.TRUE, reason="Issued", message=FETCHED, now=now)
+    status = msgspec.structs.replace(status, certificate=chain, ca=ca)
+    return _with_approval(request, SetRequestStatus(status, (*warnings, Tell("CertificateIssued", FETCHED))), now)
+
+
+def not_yet_signed(request: CertificateRequest, why: Failure, now: datetime) -> SetRequestStatus | None:
+    """Return the status with what the issuer waits for; None when that stands there already."""
+    step = _pending(request, Tell(why.reason, str(why)), approved=_is_approved(request), now=now)
+    return step if isinstance(step, SetRequestStatus) else None
+
+
+def refused(request: CertificateRequest, why: Tell, now: datetime) -> SetRequestStatus:
+    """Return the status of a request that its issuer will never sign."""
+    return _with_approval(request, _failed(request, why, now), now)
+
+
+def _is_approved(request: CertificateRequest) -> bool:
+    return is_true(request.status.conditions, "Approved")
 
 
 def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: datetime) -> Step | Outcome:
@@ -195,7 +238,7 @@ def _denied(request: CertificateRequest, now: datetime) -> Step:
     return SetRequestStatus(msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now)))
 
 
-def _failed(request: CertificateRequest, why: Tell, now: datetime) -> Step:
+def _failed(request: CertificateRequest, why: Tell, now: datetime) -> SetRequestStatus:
     status = _with_ready(request, ConditionStatus.FALSE, reason="Failed", message=why.message, now=now)
     failed = msgspec.structs.replace(status, failure_time=request.status.failure_time or _second(now))
     return SetRequestStatus(failed, (why,))
@@ -211,18 +254,18 @@ def _pending(
         return DONE
     status = _with_ready(request, ConditionStatus.FALSE, reason="Pending", message=why.message, now=now)
     tell: tuple[Tell, ...] = () if quiet or (ready is not None and ready.reason == "Pending") else (why,)
-    if not approved:
-        approved_conditions = with_condition(
-            status.conditions,
-            "Approved",
-            ConditionStatus.TRUE,
-            reason=OUR_GROUP,
-            message=APPROVED_BY_US,
-            now=now,
-        )
-        status = msgspec.structs.replace(status, conditions=_approved_first(approved_conditions))
-        tell = (Tell(OUR_GROUP, APPROVED_BY_US), *tell)
-    return SetRequestStatus(status, tell)
+    return _with_approval(request, SetRequestStatus(status, tell), now)
+
+
+def _with_approval(request: CertificateRequest, step: SetRequestStatus, now: datetime) -> SetRequestStatus:
+    """Have the same write approve the request, unless it is approved."""
+    if _is_approved(request):
+        return step
+    conditions = with_condition(
+        step.status.conditions, "Approved", ConditionStatus.TRUE, reason=OUR_GROUP, message=APPROVED_BY_US, now=now
+    )
+    status = msgspec.structs.replace(step.status, conditions=_approved_first(conditions))
+    return SetRequestStatus(status, (Tell(OUR_GROUP, APPROVED_BY_US), *step.tell))
 
 
 def _approved_first(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -25,7 +25,14 @@ from certs.decide.certificate import (
     WriteSecret,
 )
 from certs.decide.effects import Tell
-from certs.decide.policies import CERTIFICATE_NAME, ISSUER_GROUP, ISSUER_KIND, ISSUER_NAME, REVISION
+from certs.decide.policies import (
+    CERTIFICATE_NAME,
+    ISSUER_GROUP,
+    ISSUER_KIND,
+    ISSUER_NAME,
+    PRIVATE_KEY_SECRET,
+    REVISION,
+)
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
@@ -35,7 +42,6 @@ from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
-PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
 COMPONENT: Final = "cert-manager-certificates"
 ISSUING: Final = "cert-manager-certificates-issuing"
 

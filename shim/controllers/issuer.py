@@ -1,4 +1,4 @@
-"""The Issuer and ClusterIssuer controllers (ACME): an account key, an account, and a Ready condition that is true."""
+"""The Issuer and ClusterIssuer controllers: an account key and an account for ACME, a Ready condition that is true."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ class IssuerController:
         issuer = self._store.get(namespace, name)
         if issuer is None:
             return None
-        acme = issuer.spec.acme
+        acme, place = issuer.spec.acme, self._world.issuer_namespace(issuer)
+        if issuer.spec.ca is not None and acme is None:
+            pair = self._world.secrets.get(place, issuer.spec.ca.secret_name)
+            return ObservedIssuer(issuer=issuer, key_secret=pair, namespace=place)
         if acme is None:
             return ObservedIssuer(issuer)
-        place = self._world.issuer_namespace(issuer)
         secret = self._world.secrets.get(place, acme.private_key_secret_ref.name)
         hashed, problem = _key_state(secret, acme.private_key_secret_ref.key or DEFAULT_KEY)
-        return ObservedIssuer(issuer=issuer, key_secret=secret, key_hash=hashed, key_problem=problem)
+        return ObservedIssuer(issuer=issuer, key_secret=secret, key_hash=hashed, key_problem=problem, namespace=place)
 
     def decide(self, observed: ObservedIssuer, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -68,6 +70,8 @@ class IssuerController:
                 self._register(observed, step, now)
             case SetIssuerStatus():
                 self._write(observed.issuer, step.status)
+                if step.tell is not None:
+                    self._world.tell(observed.issuer, (step.tell,), self._component)
 
     def report(self, observed: ObservedIssuer, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the Ready condition and in an event why the issuer cannot sign."""

@@ -1,4 +1,4 @@
-"""The CertificateRequest controller: approves, hands ACME requests to an Order, and brings its end back."""
+"""The CertificateRequest controller: approves, has it signed here or by way of an Order, and tells the end."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Final
 import msgspec
 
 from certs.api.certificaterequest import CertificateRequest
-from certs.api.issuer import AnyIssuer
+from certs.api.issuer import AnyIssuer, IssuerType
 from certs.api.meta import ObjectMeta, owner_reference
 from certs.api.order import Order, OrderSpec
 from certs.decide import request as decision
 from certs.decide.effects import Tell
-from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Step
+from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step
 from certs.names import order_name
-from certs.outcomes import Failure, Outcome
+from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from shim.controllers.world import World, with_next_attempt
+from shim.issuers.registry import signers
 from shim.kube.errors import AlreadyExists
 
 COMPONENT: Final = "cert-manager-certificaterequests"
 APPROVER: Final = f"{COMPONENT}-approver"
 ACME: Final = f"{COMPONENT}-issuer-acme"
+SIGNERS: Final = {IssuerType.CA: f"{COMPONENT}-issuer-ca", IssuerType.SELF_SIGNED: f"{COMPONENT}-issuer-selfsigned"}
 
 
 class RequestController:
@@ -32,6 +34,7 @@ class RequestController:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._signers = signers(world.secrets.get, world.settings.cluster_resource_namespace)
 
     def observe(self, namespace: str, name: str) -> ObservedRequest | None:
         """Gather the request, its issuer and its Order."""
@@ -62,9 +65,9 @@ class RequestController:
         request, client = observed.request, self._world.client
         match step:
             case SetRequestStatus():
-                written = client.update_status(msgspec.structs.replace(request, status=step.status), field_manager=ACME)
-                for tell in step.tell:
-                    self._world.tell(written, (tell,), APPROVER if tell.reason == decision.OUR_GROUP else ACME)
+                self._write(request, step, ACME)
+            case Sign():
+                self._sign(observed, step, now)
             case CreateOrder():
                 self._create_order(observed, step)
             case DeleteOrder():
@@ -77,8 +80,33 @@ class RequestController:
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell in an event; the conditions speak of the issuer, not of our trouble with the API server."""
+        if isinstance(failure, WaitingForUser) and decision.not_yet_signed(observed.request, failure, now) is None:
+            return  # what the signer waits for stands in the condition, and was told when it was written
         sentence = with_next_attempt(failure, retry_at)
         self._world.tell(observed.request, (Tell(failure.reason or "Error", sentence, "Warning"),), ACME)
+
+    def _write(self, request: CertificateRequest, step: SetRequestStatus, component: str) -> None:
+        changed = msgspec.structs.replace(request, status=step.status)
+        written = self._world.client.update_status(changed, field_manager=component)
+        for tell in step.tell:
+            self._world.tell(written, (tell,), APPROVER if tell.reason == decision.OUR_GROUP else component)
+
+    def _sign(self, observed: ObservedRequest, step: Sign, now: datetime) -> None:
+        """Sign and say so in one write; a second signature after a lost answer replaces nothing that was seen."""
+        request, issuer = observed.request, observed.issuer
+        assert issuer is not None  # noqa: S101  decided so
+        try:
+            made = self._signers[step.by].sign(request, issuer, now)
+        except WaitingForUser as failure:
+            pending = decision.not_yet_signed(request, failure, now)
+            if pending is None:
+                raise
+            result = pending
+        except Permanent as failure:
+            result = decision.refused(request, Tell(failure.reason, str(failure), "Warning"), now)
+        else:
+            result = decision.signed(request, made.chain, made.ca, now, made.warnings)
+        self._write(request, result, SIGNERS[step.by])
 
     def _create_order(self, observed: ObservedRequest, step: CreateOrder) -> None:
         request = observed.request

@@ -1,7 +1,7 @@
 """Which keys a change wakes: the object's own, its owner's, and those that were waiting for it.
 
     Ingress ── Certificate ── CertificateRequest ── Order ── Challenge      each wakes its owner
-    Secret  ── Certificates that store into it, issuers whose account it is
+    Secret  ── Certificates that store into it, issuers whose account or CA it is, requests that it signs
     issuer  ── requests, Orders and Challenges that name it
 
 What is under way is woken before what is new, so that of a thousand Ingresses the first are served
@@ -93,15 +93,26 @@ class Watches:
     def _secret(self, old: Secret | SecretMetadata | None, new: Secret | SecretMetadata | None) -> None:
         metadata = _metadata(old, new)
         self._certificates_of(metadata.namespace, metadata.name)
+        for request in self._stores.requests.by_index(SECRET, f"{metadata.namespace}/{metadata.name}"):
+            self._wake("certificaterequests", metadata.namespace, request.metadata.name)
         for issuer in self._stores.issuers.by_index(SECRET, metadata.name):
             if issuer.metadata.namespace == metadata.namespace:
                 self._wake("issuers", metadata.namespace, issuer.metadata.name)
+                self._signed_by(issuer)
         if metadata.namespace == self._cluster_namespace:
             for cluster_issuer in self._stores.cluster_issuers.by_index(SECRET, metadata.name):
                 self._wake("clusterissuers", "", cluster_issuer.metadata.name)
+                self._signed_by(cluster_issuer)
         owner = controller_of(metadata)
         if owner is not None and owner.kind == "Certificate":
             self._wake("certificates", metadata.namespace, owner.name)
+
+    def _signed_by(self, issuer: Issuer | ClusterIssuer) -> None:
+        """The requests that a CA's Secret signs: the issuer need not have noticed that it was gone."""
+        if issuer.spec.ca is None:
+            return
+        for request in self._stores.requests.by_index(ISSUER, f"{issuer.metadata.namespace}/{issuer.metadata.name}"):
+            self._wake("certificaterequests", request.metadata.namespace, request.metadata.name)
 
     def _certificates_of(self, namespace: str, secret: str) -> None:
         for certificate in self._stores.certificates.by_index(SECRET, f"{namespace}/{secret}"):

@@ -101,7 +101,7 @@ class Informer(Generic[ObjectT]):
     ) -> None:
         self.kind = kind
         self.selection = selection or Selection()
-        self.store: Store[ObjectT] = Store()
+        self.store: Store[ObjectT] = Store(partial=self.selection.metadata_only)
         self.counts: Counter[str] = Counter()
         self._transport = transport
         self._pace = pace or Pace()

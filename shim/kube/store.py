@@ -85,9 +85,14 @@ class _View(Generic[ObjectT]):
 
 
 class Store(Generic[ObjectT]):
-    """The objects of one kind that one informer watches."""
+    """The objects of one kind that one informer watches.
 
-    def __init__(self) -> None:
+    `partial`: only a part of each was fetched, so that a version without a difference may be one in the rest
+    (the data of a Secret), and is told.
+    """
+
+    def __init__(self, *, partial: bool = False) -> None:
+        self._partial = partial
         self._turn = threading.RLock()  # re-entrant: a subscriber may write
         self._functions: dict[str, IndexFunction[ObjectT]] = {}
         self._view: _View[ObjectT] = _View(self._functions)
@@ -190,10 +195,13 @@ class Store(Generic[ObjectT]):
             self._tell(before.get(key), new)
 
     def _tell(self, old: ObjectT | None, new: ObjectT | None) -> None:
-        if old is not None and new is not None and not _differ(old, new):
+        if old is not None and new is not None and not self._is_news(old, new):
             return
         for subscriber in self._subscribers:
             subscriber(old, new)
+
+    def _is_news(self, old: ObjectT, new: ObjectT) -> bool:
+        return (self._partial and version_of(old) != version_of(new)) or _differ(old, new)
 
     def _is_buried(self, obj: ObjectT) -> bool:
         return version_of(obj) <= self._graves.get(obj.metadata.uid, -1)

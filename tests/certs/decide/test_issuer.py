@@ -1,23 +1,38 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import pytest
 
 from certs.api.core import Secret
-from certs.api.issuer import ACMEIssuerStatus, CAIssuer, ClusterIssuer, Issuer, IssuerSpec, IssuerStatus
+from certs.api.issuer import (
+    ACMEIssuerStatus,
+    CAIssuer,
+    ClusterIssuer,
+    Issuer,
+    IssuerSpec,
+    IssuerStatus,
+    SelfSignedIssuer,
+    VaultAuth,
+    VaultIssuer,
+)
 from certs.api.meta import ConditionStatus, ObjectMeta, SecretKeySelector, find_condition
+from certs.decide.effects import Tell
 from certs.decide.issuer import (
     ObservedIssuer,
     Register,
+    SetIssuerStatus,
     StoreAccountKey,
     decide,
     not_ready,
     registered,
 )
-from certs.outcomes import DONE, Permanent, WaitingForUser
-from tests.certs.decide.objects import NOW, condition, issuer, secret
+from certs.outcomes import DONE, Permanent, Wait, WaitingForUser
+from certs.pki.csr import build_csr
+from certs.pki.signing import Wanted, sign_by_itself
+from tests.certs.decide.objects import DAY, NOW, condition, issuer, key, pem, secret, spec
 
 URI = "https://ca.test/account/1"
 KEY = secret("account", data={"tls.key": b"a key"})
@@ -32,6 +47,12 @@ def with_account(
     return issuer(status=IssuerStatus(conditions=(condition("Ready", ready),), acme=account), **acme)
 
 
+def of_type(*, status: IssuerStatus | None = None, deleted: bool = False, **spec: Any) -> Issuer:
+    """Return an issuer of another type, without a condition yet."""
+    one = issuer(status=status or IssuerStatus(), deleted=deleted)
+    return msgspec.structs.replace(one, spec=IssuerSpec(**spec))
+
+
 def step(of: Issuer, held: Secret | None = KEY, key_hash: str = "hash", problem: str = "") -> object:
     return decide(ObservedIssuer(of, held, key_hash, problem), NOW)
 
@@ -40,7 +61,8 @@ def step(of: Issuer, held: Secret | None = KEY, key_hash: str = "hash", problem:
     "of",
     [
         pytest.param(issuer(deleted=True), id="being deleted"),
-        pytest.param(msgspec.structs.replace(issuer(), spec=IssuerSpec(ca=CAIssuer("ca"))), id="another type"),
+        pytest.param(of_type(vault=VaultIssuer("https://vault.test", "pki/sign/x", VaultAuth())), id="another type"),
+        pytest.param(of_type(deleted=True, ca=CAIssuer("ca")), id="a CA being deleted"),
         pytest.param(msgspec.structs.replace(issuer(), spec=IssuerSpec()), id="no type"),
         pytest.param(with_account(), id="all is set up"),
     ],
@@ -193,3 +215,94 @@ def test_an_issuer_that_cannot_sign_says_so_once() -> None:
     assert not_ready(said, reason="ErrRegisterACMEAccount", message="no answer", now=NOW) is not None
     changed = msgspec.structs.replace(said, metadata=msgspec.structs.replace(said.metadata, generation=2))
     assert not_ready(changed, reason="ErrRegisterACMEAccount", message="no route", now=NOW) is not None
+
+
+def ca_secret(*, is_ca: bool = True, key_of: str = "one") -> Secret:
+    """Return the Secret of a CA that lives for ten days."""
+    csr = build_csr(spec(common_name="Root", dns_names=(), is_ca=is_ca), key())
+    chain = sign_by_itself(key(), Wanted(csr, 1, NOW, 10 * DAY, is_ca=is_ca)).chain
+    return secret("ca", data={"tls.crt": chain, "tls.key": pem(key_of)})
+
+
+CA = of_type(ca=CAIssuer("ca"))
+
+
+def look(of: Issuer, held: Secret | None, *, at: datetime = NOW) -> object:
+    return decide(ObservedIssuer(of, held, namespace="web"), at)
+
+
+def ready_of(decided: object) -> tuple[str, str, str]:
+    assert isinstance(decided, SetIssuerStatus)
+    found = find_condition(decided.status.conditions, "Ready")
+    assert found is not None
+    assert found.observed_generation == 1
+    return found.status, found.reason, found.message
+
+
+def test_a_ca_with_a_good_pair_is_ready_until_it_expires() -> None:
+    """Said once, with an event; the next look is at the second of its expiry."""
+    decided = look(CA, ca_secret())
+    assert ready_of(decided) == ("True", "KeyPairVerified", "Signing CA verified")
+    assert isinstance(decided, SetIssuerStatus)
+    assert decided.tell == Tell("KeyPairVerified", "Signing CA verified")
+
+    said = msgspec.structs.replace(CA, status=decided.status)
+
+    assert look(said, ca_secret()) == Wait(NOW + 10 * DAY, "expiry of the CA")
+
+
+@pytest.mark.parametrize(
+    ("held", "at", "reason", "sentence"),
+    [
+        pytest.param(
+            None,
+            NOW,
+            "ErrGetKeyPair",
+            'Secret "ca" not found in namespace "web"; create it with tls.crt and tls.key of the CA',
+            id="no Secret",
+        ),
+        pytest.param(
+            secret("ca"), NOW, "ErrGetKeyPair", 'it has no "tls.crt"; mend Secret "ca" in namespace "web"', id="empty"
+        ),
+        pytest.param(
+            ca_secret(is_ca=False),
+            NOW,
+            "ErrInvalidKeyPair",
+            'certificate is not a CA; mend Secret "ca" in namespace "web"',
+            id="a leaf in its place",
+        ),
+        pytest.param(
+            ca_secret(key_of="two"),
+            NOW,
+            "ErrInvalidKeyPair",
+            'the private key does not belong to the certificate; mend Secret "ca" in namespace "web"',
+            id="another key",
+        ),
+        pytest.param(
+            ca_secret(),
+            NOW + 10 * DAY,
+            "ErrInvalidKeyPair",
+            'the CA certificate has expired (notAfter: 2026-03-11T12:00:00Z); mend Secret "ca" in namespace "web"',
+            id="expired",
+        ),
+    ],
+)
+def test_a_pair_that_cannot_sign(held: Secret | None, at: datetime, reason: str, sentence: str) -> None:
+    """Waiting for the user, whose Secret wakes the issuer; also when it has been Ready."""
+    was_ready = of_type(ca=CAIssuer("ca"), status=IssuerStatus(conditions=(condition("Ready"),)))
+    for of in (CA, was_ready):
+        with pytest.raises(WaitingForUser) as raised:
+            look(of, held, at=at)
+
+        assert str(raised.value) == f"Error getting keypair for CA issuer: {sentence}"
+        assert raised.value.reason == reason
+
+
+def test_a_self_signed_issuer_is_always_ready() -> None:
+    of = of_type(self_signed=SelfSignedIssuer())
+    decided = look(of, None)
+
+    assert ready_of(decided) == ("True", "IsReady", "")
+    assert isinstance(decided, SetIssuerStatus)
+    assert decided.tell is None
+    assert look(msgspec.structs.replace(of, status=decided.status), None) == DONE

@@ -6,11 +6,33 @@ import msgspec
 import pytest
 
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec, CertificateRequestStatus
-from certs.api.issuer import CAIssuer, Issuer, IssuerSpec, SelfSignedIssuer
+from certs.api.issuer import (
+    CAIssuer,
+    Issuer,
+    IssuerSpec,
+    IssuerType,
+    SelfSignedIssuer,
+    VaultAuth,
+    VaultIssuer,
+    VenafiIssuer,
+)
 from certs.api.meta import IssuerReference, ObjectMeta, OwnerReference, find_condition, is_true
 from certs.api.order import ACMEState, Order, OrderStatus
 from certs.decide.effects import Tell
-from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Step, decide
+from certs.decide.request import (
+    CreateOrder,
+    DeleteOrder,
+    ObservedRequest,
+    SetRequestStatus,
+    Sign,
+    Step,
+    decide,
+    not_yet_signed,
+    refused,
+)
+from certs.decide.request import (
+    signed as signed_by_issuer,
+)
 from certs.outcomes import DONE, Outcome, WaitingForUser
 from tests.certs.decide.objects import (
     HOST,
@@ -142,16 +164,16 @@ def of_type(**spec: Any) -> Issuer:
             of_type(), "IssuerTypeMissing", 'Missing issuer type: Issuer "letsencrypt" configures none', id="no type"
         ),
         pytest.param(
-            of_type(ca=CAIssuer("ca")),
+            of_type(vault=VaultIssuer("https://vault.test", "pki/sign/x", VaultAuth())),
             "IssuerTypeUnsupported",
-            'Issuer "letsencrypt" is of type ca, which this release cannot sign with; use acme',
-            id="ca",
+            'Issuer "letsencrypt" is of type vault, which this release cannot sign with; use acme, ca or selfSigned',
+            id="vault",
         ),
         pytest.param(
-            of_type(self_signed=SelfSignedIssuer()),
+            of_type(venafi=VenafiIssuer("zone")),
             "IssuerTypeUnsupported",
-            'Issuer "letsencrypt" is of type selfSigned, which this release cannot sign with; use acme',
-            id="selfSigned",
+            'Issuer "letsencrypt" is of type venafi, which this release cannot sign with; use acme, ca or selfSigned',
+            id="venafi",
         ),
         pytest.param(
             issuer(ready=False),
@@ -333,3 +355,82 @@ def test_an_order_of_somebody_else_is_not_touched(owners: tuple[OwnerReference, 
         decide(observed(pending(), made=owned_by(*owners)), NOW)
 
     assert raised.value.reason == "OrderExists"
+
+
+CA = of_type(ca=CAIssuer("ca"))
+SELF_SIGNED = of_type(self_signed=SelfSignedIssuer())
+
+
+@pytest.mark.parametrize(
+    ("by", "of"),
+    [(CA, IssuerType.CA), (SELF_SIGNED, IssuerType.SELF_SIGNED)],
+    ids=["ca", "selfSigned"],
+)
+@pytest.mark.parametrize("asked", [request(), approved(), pending("SecretMissing")], ids=["new", "approved", "pending"])
+def test_who_can_sign_at_once_does(by: Issuer, of: IssuerType, asked: CertificateRequest) -> None:
+    """No write comes before: approval goes with the answer."""
+    assert decide(observed(asked, by=by), NOW) == Sign(of)
+
+
+@pytest.mark.parametrize(
+    ("asked", "by", "auto"),
+    [
+        pytest.param(request(), CA, False, id="approved by nobody"),
+        pytest.param(issued(request()), CA, True, id="issued"),
+        pytest.param(failed(request()), CA, True, id="failed"),
+        pytest.param(dying(), CA, True, id="being deleted"),
+    ],
+)
+def test_nothing_is_signed_without_need_or_leave(asked: CertificateRequest, by: Issuer, *, auto: bool) -> None:
+    assert decide(observed(asked, by=by, auto=auto), NOW) == DONE
+
+
+def test_an_issuer_that_is_not_ready_does_not_sign() -> None:
+    by = msgspec.structs.replace(issuer(ready=False), spec=CA.spec)
+
+    assert ready(decide(observed(request(), by=by), NOW))[1] == "Pending"
+
+
+def types(step: SetRequestStatus) -> list[str]:
+    return [one.type for one in step.status.conditions]
+
+
+@pytest.mark.parametrize("asked", [request(), approved(), pending("missing")], ids=["new", "approved", "pending"])
+def test_approval_and_signature_are_one_write(asked: CertificateRequest) -> None:
+    """With what is known of the CA; the warnings of the issuer are told."""
+    chain, warning = signed(request()), Tell("BadConfig", "no name", "Warning")
+    step = signed_by_issuer(asked, chain, b"the CA", NOW, (warning,))
+
+    assert types(step) == ["Approved", "Ready"]
+    assert ready(step) == ("True", "Issued", "Certificate fetched from issuer successfully")
+    assert (step.status.certificate, step.status.ca) == (chain, b"the CA")
+    assert step.tell[-2:] == (warning, Tell("CertificateIssued", "Certificate fetched from issuer successfully"))
+    assert (step.tell[0].reason == "cert-manager.io") is (not asked.status.conditions)
+
+
+def test_a_signature_that_cannot_be_read_fails() -> None:
+    step = signed_by_issuer(request(), b"garbage", b"", NOW)
+
+    assert ready(step)[:2] == ("False", "Failed")
+    assert [one.reason for one in step.tell] == ["cert-manager.io", "DecodeError"]
+    assert (step.status.certificate, step.status.failure_time) == (b"", NOW)
+
+
+def test_what_a_signature_waits_for_is_said_once() -> None:
+    """One write and one event, also when it is looked at again."""
+    why = WaitingForUser("Referenced secret web/ca not found", reason="SecretMissing")
+    step = not_yet_signed(request(), why, NOW)
+
+    assert step is not None
+    assert types(step) == ["Approved", "Ready"]
+    assert ready(step) == ("False", "Pending", "Referenced secret web/ca not found")
+    assert [one.reason for one in step.tell] == ["cert-manager.io", "SecretMissing"]
+    assert not_yet_signed(with_status(request(), step.status), why, NOW) is None
+
+
+def test_a_refusal_of_the_issuer_is_the_end() -> None:
+    why = Tell("SigningError", "Error signing certificate: no", "Warning")
+    step = refused(approved(), why, NOW)
+
+    assert ready(step) == ("False", "Failed", "Error signing certificate: no")
+    assert (step.tell, step.status.failure_time) == ((why,), NOW)

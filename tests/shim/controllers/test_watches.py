@@ -7,8 +7,9 @@ import pytest
 
 from certs.api.core import Secret, SecretMetadata
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
-from certs.api.issuer import ClusterIssuer
+from certs.api.issuer import CAIssuer, ClusterIssuer, Issuer, IssuerSpec
 from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, owner_reference
+from certs.decide.policies import PRIVATE_KEY_SECRET
 from shim.controllers.watches import Watches
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
@@ -187,3 +188,36 @@ def test_a_cluster_issuer_wakes_its_orders_in_all_namespaces(put: Put, watches: 
     put(touched(CLUSTER))
 
     assert woken() == {CLUSTER_ISSUER, CHALLENGE, Key("challenges", "other", CHALLENGE.name)}
+
+
+def of_ca(one: Issuer | ClusterIssuer) -> KubeObject:
+    """Return the issuer as one with a CA in a Secret."""
+    return msgspec.structs.replace(one, spec=IssuerSpec(ca=CAIssuer("ca")))
+
+
+def test_the_secret_of_a_ca_wakes_its_issuer_and_all_that_it_signs(put: Put, watches: Watches, woken: Woken) -> None:
+    """Ours or somebody else's; where it is decides whose it is."""
+    for obj in (of_ca(issuer()), of_ca(CLUSTER), request()):
+        put(obj)
+    watches.start()
+    woken()
+
+    put(SecretMetadata(ObjectMeta(name="ca", namespace="web")))
+    assert woken() == {ISSUER, REQUEST}
+    put(secret("ca", labels=OURS))
+    assert woken() == {ISSUER, REQUEST}
+    put(SecretMetadata(ObjectMeta(name="ca", namespace="certs")))
+    assert woken() == {CLUSTER_ISSUER}
+
+
+def test_the_key_of_a_self_signed_certificate_wakes_its_request(put: Put, watches: Watches, woken: Woken) -> None:
+    one = request()
+    annotations = {PRIVATE_KEY_SECRET: "own-key"}
+    put(msgspec.structs.replace(one, metadata=msgspec.structs.replace(one.metadata, annotations=annotations)))
+    watches.start()
+    woken()
+
+    put(SecretMetadata(ObjectMeta(name="own-key", namespace="web")))
+    assert woken() == {REQUEST}
+    put(SecretMetadata(ObjectMeta(name="own-key", namespace="other")))
+    assert woken() == set()

@@ -62,6 +62,18 @@ def test_a_version_without_difference_is_kept_and_not_told(store: Store[Service]
     assert heard == [(None, 5)]
 
 
+def test_of_a_part_each_version_is_told() -> None:
+    """The rest of the object may have changed, as the data of a Secret of which only the metadata is fetched."""
+    store: Store[Service] = Store(partial=True)
+    store.offer(service(version=5))
+    heard = told(store)
+    store.offer(service(version=6))
+    store.offer(service(version=6))
+    store.replace([service(version=6)], version=7)
+
+    assert heard == [(None, 5), (5, 6)]
+
+
 def test_a_subscriber_is_told_what_is_there(store: Store[Service]) -> None:
     """Whoever comes late misses nothing."""
     store.offer(service("a", version=1))
