@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from certs.api.certificate import JKSKeystore, Keystores
 from certs.api.core import Secret, SecretMetadata
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
 from certs.api.issuer import ClusterIssuer
-from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, owner_reference
+from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, SecretKeySelector, owner_reference
 from shim.controllers.watches import Watches
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
@@ -187,3 +188,20 @@ def test_a_cluster_issuer_wakes_its_orders_in_all_namespaces(put: Put, watches: 
     put(touched(CLUSTER))
 
     assert woken() == {CLUSTER_ISSUER, CHALLENGE, Key("challenges", "other", CHALLENGE.name)}
+
+
+def test_the_secret_of_a_password_wakes_who_needs_it(put: Put, stores: Stores, watches: Watches, woken: Woken) -> None:
+    """Only where the keystore is made; such a Secret has no label of ours."""
+    ref = SecretKeySelector("keystore-password", "password")
+    put(certificate(keystores=Keystores(jks=JKSKeystore(create=True, password_secret_ref=ref))))
+    put(
+        certificate(
+            "off", secret_name="off", keystores=Keystores(jks=JKSKeystore(create=False, password_secret_ref=ref))
+        )
+    )
+    watches.start()
+    woken()
+
+    offer(stores, SecretMetadata(metadata=ObjectMeta(name="keystore-password", namespace="web", resource_version="9")))
+
+    assert woken() == {CERTIFICATE}
