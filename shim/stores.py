@@ -14,11 +14,13 @@ from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference, KubeObject, controller_of
 from certs.api.order import Order
 from certs.decide.policies import PRIVATE_KEY_SECRET
+from certs.pki.keystore import created
 from shim.kube.cluster import Cluster
 from shim.kube.store import Store
 
 OWNER: Final = "owner"
 SECRET: Final = "secret"  # noqa: S105  an index's name
+PASSWORD: Final = "password"  # noqa: S105  an index's name
 ISSUER: Final = "issuer"
 TOKEN: Final = "token"  # noqa: S105  an index's name
 
@@ -74,6 +76,7 @@ def follow(cluster: Cluster) -> Stores:
     stores.challenges.add_index(OWNER, index_owner)
     stores.secrets.add_index(OWNER, index_owner)
     stores.certificates.add_index(SECRET, _index_secret)
+    stores.certificates.add_index(PASSWORD, _password_secrets)
     stores.ingresses.add_index(SECRET, _tls_secrets)
     stores.requests.add_index(
         ISSUER, lambda request: (issuer_key(request.metadata.namespace, request.spec.issuer_ref),)
@@ -100,6 +103,13 @@ def _key_secret(request: CertificateRequest) -> tuple[str, ...]:
     """Return the Secret of the key that signs a self-signed certificate."""
     name = request.metadata.annotations.get(PRIVATE_KEY_SECRET, "")
     return (f"{request.metadata.namespace}/{name}",) if name else ()
+
+
+def _password_secrets(certificate: Certificate) -> tuple[str, ...]:
+    """Return where the passwords of the keystores stand that are made."""
+    refs = (keystore.password_secret_ref for keystore in created(certificate.spec.keystores))
+    names = dict.fromkeys(ref.name for ref in refs if ref is not None and ref.name)
+    return tuple(f"{certificate.metadata.namespace}/{name}" for name in names)
 
 
 def _issuer_secrets(issuer: AnyIssuer) -> tuple[str, ...]:

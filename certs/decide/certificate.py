@@ -8,6 +8,8 @@
        └────────┴── WriteSecret <── signed, for our key, not expired <──────────────────┤
        └─────────── Fail (Issuing=False, failed attempts+1, back-off) <── denied, invalid, failed
 
+    settled ──> RewriteSecret: a format or keystore is missing, or is not asked for any more
+
 Everything that must survive a crash is written before the act that depends on it: the next private key
 before the request that is signed with it, the Secret before the status that claims it.  Each state is
 recognised from the objects alone, so any step may be repeated.
@@ -27,6 +29,7 @@ from certs.api.core import Secret
 from certs.api.meta import ConditionStatus, find_condition, is_true, with_condition, without_condition
 from certs.decide.backoff import BackoffLimits, next_attempt
 from certs.decide.comparison import changed_fields
+from certs.decide.contents import outdated
 from certs.decide.effects import Tell
 from certs.decide.policies import (
     REVISION,
@@ -64,6 +67,7 @@ class ObservedCertificate:
     rivals: tuple[Certificate, ...] = ()
     leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
     limits: BackoffLimits = field(default_factory=BackoffLimits)
+    is_rewritten: bool = False  # as it stands, the Secret is our answer to this spec: what else is in it is not ours
 
     @property
     def subject(self) -> Subject:
@@ -133,6 +137,14 @@ class WriteSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class RewriteSecret:
+    """Write the Secret's own key and chain again, with the formats and keystores that the spec asks for."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetCertificateStatus:
     """Write the status and tell."""
 
@@ -140,7 +152,7 @@ class SetCertificateStatus:
     tell: Tell | None = None
 
 
-Step = StoreNextKey | DeleteNextKey | CreateRequest | DeleteRequest | WriteSecret | SetCertificateStatus
+Step = StoreNextKey | DeleteNextKey | CreateRequest | DeleteRequest | WriteSecret | RewriteSecret | SetCertificateStatus
 
 
 def decide(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
@@ -184,7 +196,8 @@ def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Viola
     """Wait for the end of the back-off; should the stored certificate expire meanwhile, say so at that moment."""
     leaf = stored_leaf(observed.secret)
     until = min(retry_at, leaf.not_after) if leaf is not None and now < leaf.not_after else retry_at
-    return _say_readiness(observed, now) or Wait(until, f"next attempt after a failure: {violation.message}")
+    step = _say_readiness(observed, now) or _bring_up_to_date(observed)
+    return step or Wait(until, f"next attempt after a failure: {violation.message}")
 
 
 # --- settled -----------------------------------------------------------------------------------
@@ -192,7 +205,7 @@ def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Viola
 
 def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     """All is well: say so, tidy up, wait for the renewal."""
-    step = _say_readiness(observed, now) or _tidy(observed)
+    step = _say_readiness(observed, now) or _tidy(observed) or _bring_up_to_date(observed)
     if step is not None:
         return step
     leaf = stored_leaf(observed.secret)
@@ -213,6 +226,12 @@ def _tidy(observed: ObservedCertificate) -> Step | None:
     limit = max(observed.certificate.spec.revision_history_limit or 1, 1)
     surplus = sorted(observed.requests, key=revision_of)[:-limit]
     return DeleteRequest(surplus[0].metadata.name) if surplus else None
+
+
+def _bring_up_to_date(observed: ObservedCertificate) -> RewriteSecret | None:
+    """Have formats and keystores as the spec says; what does not go away by that is somebody else's."""
+    violation = None if observed.is_rewritten else outdated(observed.certificate, observed.secret)
+    return RewriteSecret(violation.reason, violation.message) if violation is not None else None
 
 
 def with_readiness(observed: ObservedCertificate, status: CertificateStatus, now: datetime) -> CertificateStatus:

@@ -84,8 +84,6 @@ def judge_certificate(certificate: Certificate) -> Findings:
 def without_effect(spec: CertificateSpec) -> Iterator[str]:
     """Yield a warning for each field that is accepted and has no effect yet: silence would mislead."""
     fields = {
-        "keystores": spec.keystores is not None,
-        "additionalOutputFormats": bool(spec.additional_output_formats),
         "renewal.windows": spec.renewal is not None and bool(spec.renewal.windows),
     }
     for field, given in fields.items():

@@ -7,11 +7,21 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import structlog
 
 from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
 from certs.api.core import Secret
-from certs.api.meta import Condition, ConditionStatus, ObjectMeta, find_condition, owner_reference, with_condition
+from certs.api.meta import (
+    Condition,
+    ConditionStatus,
+    IssuerReference,
+    KubeObject,
+    ObjectMeta,
+    find_condition,
+    owner_reference,
+    with_condition,
+)
 from certs.decide import certificate as decision
 from certs.decide.certificate import (
     NEXT_KEY_LABEL,
@@ -19,6 +29,7 @@ from certs.decide.certificate import (
     DeleteNextKey,
     DeleteRequest,
     ObservedCertificate,
+    RewriteSecret,
     SetCertificateStatus,
     Step,
     StoreNextKey,
@@ -27,20 +38,26 @@ from certs.decide.certificate import (
 from certs.decide.effects import Tell
 from certs.decide.policies import (
     CERTIFICATE_NAME,
-    ISSUER_GROUP,
-    ISSUER_KIND,
-    ISSUER_NAME,
     PRIVATE_KEY_SECRET,
     REVISION,
 )
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
-from certs.pki.x509 import read_chain, secret_annotations
+from shim.controllers.contents import (
+    UnmakeableKeystore,
+    further_data,
+    issued_data,
+    issued_secret,
+    stored_data,
+    stored_issuer,
+)
 from shim.controllers.world import World, with_next_attempt
 from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
 ISSUING: Final = "cert-manager-certificates-issuing"
@@ -74,7 +91,9 @@ class CertificateController:
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
-        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()))
+        noted, secret = self._world.rewritten.get(certificate.metadata.uid), observed.secret
+        is_rewritten = secret is not None and noted == _state(certificate, secret)
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), is_rewritten=is_rewritten)
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -94,7 +113,9 @@ class CertificateController:
             case DeleteRequest():
                 client.delete(CertificateRequest, namespace, step.name)
             case WriteSecret():
-                self._write_secret(observed, step.request)
+                self._write_secret(observed, step.request, now)
+            case RewriteSecret():
+                self._rewrite_secret(observed, step, now)
             case SetCertificateStatus():
                 written = client.update_status(
                     msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
@@ -110,7 +131,7 @@ class CertificateController:
         self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
         issuing = find_condition(certificate.status.conditions, "Issuing")
         if issuing is None or issuing.status is not ConditionStatus.TRUE:
-            if isinstance(failure, Transient | RateLimited):
+            if isinstance(failure, Transient | RateLimited | UnmakeableKeystore):
                 return
             issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
         status = decision.with_readiness(observed, certificate.status, now)
@@ -168,16 +189,36 @@ class CertificateController:
         tell = Tell("Requested", f'Created new CertificateRequest resource "{step.name}"')
         self._world.tell(certificate, (tell,), f"{COMPONENT}-request-manager")
 
-    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest) -> None:
+    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         assert observed.next_key is not None  # noqa: S101  decided so
+        data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
+        self._apply(observed, request.spec.issuer_ref, data, now)
+
+    def _rewrite_secret(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
+        """Write what is there already, with what is made of it; the second time the answer is the same Secret."""
+        secret, metadata = observed.secret, observed.certificate.metadata
+        assert secret is not None  # noqa: S101  decided so
+        issuer = stored_issuer(observed.certificate, secret)
+        written = self._apply(observed, issuer, stored_data(secret), now)
+        self._world.rewritten.put(metadata.uid, _state(observed.certificate, written))
+        log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
+
+    def _apply(
+        self, observed: ObservedCertificate, issuer: IssuerReference, data: dict[str, bytes], now: datetime
+    ) -> KubeObject:
+        data |= further_data(observed.certificate, data, self._world.secrets, now)
         secret = issued_secret(
             observed.certificate,
-            request,
-            decode_key(observed.next_key.data["tls.key"]),
+            issuer,
+            data,
             kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
             owned=self._world.settings.certificate_owner_ref,
         )
-        self._world.client.apply(secret, field_manager=ISSUING)
+        return self._world.client.apply(secret, field_manager=ISSUING)
+
+
+def _state(certificate: Certificate, secret: KubeObject) -> tuple[int | None, str]:
+    return certificate.metadata.generation, secret.metadata.resource_version
 
 
 def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
@@ -243,37 +284,3 @@ def is_copied(key: str, prefixes: tuple[str, ...]) -> bool:
         if prefix == "*" or key.startswith(prefix):
             copied = not rule.startswith("-")
     return copied
-
-
-def issued_secret(certificate: Certificate, request: CertificateRequest, key: Key, *, kind: str, owned: bool) -> Secret:
-    """Return exactly what we own of the Secret: key, chain, CA, annotations, label.
-
-    The template goes first, so that it cannot override what says who issued what for whom.
-    """
-    spec, ref = certificate.spec, request.spec.issuer_ref
-    template = spec.secret_template
-    annotations = {
-        **(template.annotations if template is not None else {}),
-        CERTIFICATE_NAME: certificate.metadata.name,
-        ISSUER_NAME: ref.name,
-        ISSUER_KIND: ref.kind,
-        ISSUER_GROUP: ref.group,
-        **secret_annotations(read_chain(request.status.certificate)[0]),
-    }
-    data = {
-        "tls.crt": request.status.certificate,
-        "tls.key": bytes(encode_key(key, spec.private_key.encoding if spec.private_key else None)),
-    }
-    if request.status.ca:
-        data["ca.crt"] = request.status.ca
-    return Secret(
-        metadata=ObjectMeta(
-            name=spec.secret_name,
-            namespace=certificate.metadata.namespace,
-            labels={**(template.labels if template is not None else {}), **OURS},
-            annotations=annotations,
-            owner_references=(owner_reference(certificate),) if owned else (),
-        ),
-        type=kind,
-        data=data,
-    )

@@ -1,7 +1,8 @@
 """Which keys a change wakes: the object's own, its owner's, and those that were waiting for it.
 
     Ingress ── Certificate ── CertificateRequest ── Order ── Challenge      each wakes its owner
-    Secret  ── Certificates that store into it, issuers whose account or CA it is, requests that it signs
+    Secret  ── Certificates that store into it or whose password it is, issuers whose account or CA it is,
+               requests that it signs
     issuer  ── requests, Orders and Challenges that name it
 
 What is under way is woken before what is new, so that of a thousand Ingresses the first are served
@@ -21,7 +22,7 @@ from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import KubeObject, ObjectMeta, controller_of
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane
-from shim.stores import ISSUER, SECRET, Stores
+from shim.stores import ISSUER, PASSWORD, SECRET, Stores
 
 # These exist only because something was begun, which is finished before the next is.
 PARTS_OF_AN_ISSUANCE: Final = frozenset(("certificaterequests", "orders", "challenges"))
@@ -115,8 +116,9 @@ class Watches:
             self._wake("certificaterequests", request.metadata.namespace, request.metadata.name)
 
     def _certificates_of(self, namespace: str, secret: str) -> None:
-        for certificate in self._stores.certificates.by_index(SECRET, f"{namespace}/{secret}"):
-            self._wake("certificates", namespace, certificate.metadata.name)
+        for index in (SECRET, PASSWORD):
+            for certificate in self._stores.certificates.by_index(index, f"{namespace}/{secret}"):
+                self._wake("certificates", namespace, certificate.metadata.name)
 
     def _waiting(self, old: Issuer | ClusterIssuer | None, new: Issuer | ClusterIssuer | None) -> None:
         metadata = _metadata(old, new)

@@ -55,6 +55,8 @@ class World:
     settings: ControllerSettings
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
     seen: Memory[Seen] = field(default_factory=Memory)
+    # Certificates whose Secret was rewritten as it is: the generation, and the version that the Secret then had.
+    rewritten: Memory[tuple[int | None, str]] = field(default_factory=Memory)
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:

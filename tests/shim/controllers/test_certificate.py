@@ -20,7 +20,8 @@ from certs.decide.certificate import StoreNextKey
 from certs.outcomes import Permanent, Transient, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.keys import decode_key, matches
-from shim.controllers.certificate import CertificateController, is_copied, issued_secret
+from shim.controllers.certificate import CertificateController, is_copied
+from shim.controllers.contents import issued_data, issued_secret
 from shim.controllers.world import World
 from shim.stores import OURS, Stores
 from tests.certs.decide.objects import (
@@ -268,7 +269,8 @@ def test_secret_holds_what_the_api_says() -> None:
     done = issued(request(cert))
     done = with_status(done, msgspec.structs.replace(done.status, ca=b"the CA"))
 
-    made = issued_secret(cert, done, key(), kind="kubernetes.io/tls", owned=False)
+    data = issued_data(cert, done, key())
+    made = issued_secret(cert, cert.spec.issuer_ref, data, kind="kubernetes.io/tls", owned=False)
 
     assert made.type == "kubernetes.io/tls"
     assert made.data == {"tls.crt": done.status.certificate, "tls.key": pem(), "ca.crt": b"the CA"}
@@ -293,7 +295,8 @@ def test_owner_and_encoding_are_choices() -> None:
     private_key = PrivateKey(algorithm=KeyAlgorithm.ECDSA, encoding=KeyEncoding.PKCS8)
     cert = certificate(private_key=private_key)
 
-    made = issued_secret(cert, issued(request(cert)), key(), kind="Opaque", owned=True)
+    data = issued_data(cert, issued(request(cert)), key())
+    made = issued_secret(cert, cert.spec.issuer_ref, data, kind="Opaque", owned=True)
 
     assert made.type == "Opaque"
     assert made.data["tls.key"].startswith(b"-----BEGIN PRIVATE KEY-----")

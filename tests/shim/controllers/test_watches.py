@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from certs.api.certificate import JKSKeystore, Keystores
 from certs.api.core import Secret, SecretMetadata
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
 from certs.api.issuer import CAIssuer, ClusterIssuer, Issuer, IssuerSpec
-from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, owner_reference
+from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, SecretKeySelector, owner_reference
 from certs.decide.policies import PRIVATE_KEY_SECRET
 from shim.controllers.watches import Watches
 from shim.engine.queue import WorkQueue
@@ -221,3 +222,20 @@ def test_the_key_of_a_self_signed_certificate_wakes_its_request(put: Put, watche
     assert woken() == {REQUEST}
     put(SecretMetadata(ObjectMeta(name="own-key", namespace="other")))
     assert woken() == set()
+
+
+def test_the_secret_of_a_password_wakes_who_needs_it(put: Put, stores: Stores, watches: Watches, woken: Woken) -> None:
+    """Only where the keystore is made; such a Secret has no label of ours."""
+    ref = SecretKeySelector("keystore-password", "password")
+    put(certificate(keystores=Keystores(jks=JKSKeystore(create=True, password_secret_ref=ref))))
+    put(
+        certificate(
+            "off", secret_name="off", keystores=Keystores(jks=JKSKeystore(create=False, password_secret_ref=ref))
+        )
+    )
+    watches.start()
+    woken()
+
+    offer(stores, SecretMetadata(metadata=ObjectMeta(name="keystore-password", namespace="web", resource_version="9")))
+
+    assert woken() == {CERTIFICATE}
