@@ -88,7 +88,7 @@ def examine(
     `applies` says whether a rule was asked of the old object at all: what nobody objected to then is no excuse.
     """
     findings = Findings()
-    broken = []
+    broken: list[tuple[Rule[SubjectT], Problem]] = []
     actions = policy.actions
     for rule in rules:
         if actions and policy.action_of(rule) is Action.OFF:  # no rule is off by itself
@@ -96,7 +96,8 @@ def examine(
         if rule.needs_facts and not synced:
             findings.skipped.append(rule.id)
             continue
-        broken += [(rule, problem) for problem in rule.check(new)]
+        for problem in rule.check(new):
+            broken.append((rule, problem))  # noqa: PERF401 - a comprehension is a call, for each of so many rules
     old = old_of() if broken else None
     if old is not None:
         asked = {rule.id: rule for rule, _ in broken if applies(rule, old)}.values()

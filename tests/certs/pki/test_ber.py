@@ -78,7 +78,7 @@ def test_deep_nesting_of_much_costs_little() -> None:
     for _ in range(999):
         data = b"\x30\x80" + data
     data += b"\x00\x00" * 999
-    began = time.monotonic()
+    began = time.process_time()
     contents(data)
 
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
