@@ -45,6 +45,7 @@ from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
 from certs.rules.lint import lint
 from certs.rules.order import judge_order
+from certs.rules.payload import OWN_GROUPS, misfit, require_known, saying
 from certs.rules.rule import NO_POLICY, Policy
 from certs.verdict import (
     ALLOWED,
@@ -60,6 +61,7 @@ from certs.verdict import (
 from certs.wanted import Settings
 
 NO_CONTENT: Final = "there is no content to decode"
+RESOURCE_UNSET: Final = "internal error: admission request Resource field is unset"
 POLICY_IGNORED: Final = "policy-ignored"
 WITH_RULES: Final = frozenset(("Certificate", "Ingress", "Issuer"))  # for a namespace to choose among
 
@@ -84,10 +86,8 @@ class Judge:
         if request.operation not in {"CREATE", "UPDATE"}:
             return ALLOWED
         kind = self._kinds.get((request.resource.group, request.resource.resource))
-        if kind is None:
-            return _foreign(request)
         try:
-            return kind.judge(request, approval)
+            return kind.judge(request, approval) if kind is not None else _foreign(request)
         except Undecodable as error:
             return bad_request(str(error))
 
@@ -105,7 +105,7 @@ class Judge:
         """Return what to fill in before the object is stored, or why an Ingress is refused anyway."""
         mutation = self._mutation(request)
         if mutation is None:
-            return ALLOWED
+            return ALLOWED if request.resource.resource else denied(RESOURCE_UNSET)
         try:
             return mutation(request)
         except Undecodable as error:
@@ -187,7 +187,7 @@ class _Kind:
         self._judge = judge
         self._kind = kind
         self._resource: Resource = kind.resource
-        self._decoder = msgspec.json.Decoder(lenient(kind))
+        self._decoder = msgspec.json.Decoder(saying(lenient(kind)))
         self._rules = rules
         self._tell = told_in_full if kind is Ingress else told_by_the_api
         self._has_rules = kind.resource.kind in WITH_RULES
@@ -195,12 +195,12 @@ class _Kind:
 
     def judge(self, request: AdmissionRequest, approval: Problem | None) -> Verdict:
         """Return the verdict on a create or update."""
-        given, own = request.kind, self._resource
-        if given.kind != own.kind or given.version != own.version:
-            return denied(f"internal error: object in admission request is not of type {own.kind}")
         if request.operation == "UPDATE" and (not request.old_object or len(request.old_object) == len(b"null")):
             raise Undecodable(NO_CONTENT)
         case = self.case(request, decode(self._decoder, request.object), approval)
+        problem = misfit(self._resource, request.kind, case.new)
+        if problem:
+            return denied(problem)
         verdict = self.verdict(case)
         plan = PLANS.get(self._kind) if request.dry_run and verdict.allowed and not request.sub_resource else None
         return with_more(verdict, plan(case), {}) if plan is not None else verdict
@@ -264,7 +264,11 @@ def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
 def _foreign(request: AdmissionRequest) -> Verdict:
     """Let other resources pass, unless the request does not say what it is about or is about a kind of ours unknown."""
     if not request.resource.resource:
-        return denied("internal error: admission request Resource field is unset")
+        return denied(RESOURCE_UNSET)
+    if request.resource.group in OWN_GROUPS:
+        if bytes(request.object) in {b"", b"null"}:
+            raise Undecodable(NO_CONTENT)
+        require_known(request.kind, bytes(request.object))
     return ALLOWED
 
 

@@ -52,7 +52,7 @@ def identity_operations(raw: bytes, user: UserInfo) -> tuple[Operation, ...]:
     except msgspec.DecodeError as error:
         raise Undecodable(str(error)) from error
     operations = []
-    if spec is msgspec.UNSET or spec is None:
+    if spec is msgspec.UNSET:
         operations.append(add("/spec", {}))
         spec = {}
     if not isinstance(spec, dict):

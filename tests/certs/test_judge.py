@@ -136,7 +136,46 @@ def test_each_rule_has_its_cases(rule: str) -> None:
             id="update without old object",
         ),
         pytest.param(
-            review("certificates", "Issuer", {}), 403, "not of type Certificate", id="kind of another resource"
+            review("certificates", "Issuer", {}), 403, "not of type *certmanager.Certificate", id="another kind"
+        ),
+        pytest.param(
+            review("certificates", "Certificate", {"apiVersion": "cert-manager.io/v1", "kind": "Issuer"}),
+            403,
+            "internal error: object in admission request is not of type *certmanager.Certificate",
+            id="what the object says counts",
+        ),
+        pytest.param(
+            review("orders", "Order", {"kind": "Challenge"}, group="acme.cert-manager.io"),
+            403,
+            "internal error: object in admission request is not of type *acme.Order",
+            id="another kind of ACME",
+        ),
+        pytest.param(
+            review("certificates", "Certificate", {"apiVersion": "cert-manager.io/v1alpha2"}),
+            400,
+            'no kind "Certificate" is registered for version "cert-manager.io/v1alpha2" in scheme '
+            '"pkg/runtime/scheme.go:111"',
+            id="an old version",
+        ),
+        pytest.param(
+            review("foos", "Foo", {}),
+            400,
+            'no kind "Foo" is registered for version "cert-manager.io/v1" in scheme "pkg/runtime/scheme.go:111"',
+            id="a kind of ours that nobody knows",
+        ),
+        pytest.param(review("foos", "Foo", None), 400, "there is no content", id="an unknown kind without object"),
+        pytest.param(review("foos", "Issuer", {}), 200, "", id="a known kind of an unknown resource"),
+        pytest.param(
+            review("certificates", "Certificate", {"apiVersion": "a/b/c"}),
+            400,
+            "unexpected GroupVersion string: a/b/c",
+            id="no version",
+        ),
+        pytest.param(
+            review("ingresses", "Ingress", {"kind": "Service"}, group="networking.k8s.io"),
+            403,
+            "not of type Ingress",
+            id="no Ingress",
         ),
         pytest.param(review("", "Certificate", {}), 403, "Resource field is unset", id="no resource"),
         pytest.param(review("pods", "Pod", {}, group=""), 200, "", id="somebody else's resource"),
@@ -245,6 +284,35 @@ def test_identity_is_written_into_a_request() -> None:
         "/spec/groups": ["devs", "system:authenticated"],
         "/spec/extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=aa"]},
     }
+
+
+def test_a_missing_spec_is_made_and_another_is_not() -> None:
+    verdict = Judge().mutate(request(review("certificaterequests", "CertificateRequest", {})))
+
+    assert [operation.path for operation in verdict.operations] == [
+        "/spec",
+        "/spec/uid",
+        "/spec/username",
+        "/spec/groups",
+        "/spec/extra",
+    ]
+    refused = Judge().mutate(request(review("certificaterequests", "CertificateRequest", {"spec": None})))
+    assert (refused.code, refused.reason) == (403, "Forbidden")
+
+
+def test_extra_of_somebody_who_has_none_is_removed() -> None:
+    spec = {"uid": "", "username": "", "groups": [], "extra": {"a": ["b"]}}
+    body = review("certificaterequests", "CertificateRequest", {"spec": spec}, userInfo={})
+
+    verdict = Judge().mutate(request(body))
+
+    assert [(operation.op, operation.path) for operation in verdict.operations] == [("remove", "/spec/extra")]
+
+
+def test_mutation_without_a_resource_is_refused() -> None:
+    verdict = Judge().mutate(request(review("", "CertificateRequest", {})))
+
+    assert (verdict.code, verdict.message) == (403, "internal error: admission request Resource field is unset")
 
 
 def test_identity_that_stands_there_is_not_patched() -> None:

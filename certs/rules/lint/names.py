@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from certs.api.certificate import CertificateSpec
 from certs.hosts import canonical_host, host_problem, is_covered_by, is_ip_address, is_wildcard
+from certs.pki.literal import InvalidLiteralSubject, common_name_of, parse_literal
 from certs.problems import Path, Problem, ProblemType
 from certs.rules.lint.subject import DNS_NAMES, IP_ADDRESSES, SPEC, CertificateRule, CertificateSubject
 from certs.rules.proving import unproven
@@ -105,15 +106,25 @@ def _covered(names: tuple[str, ...], wildcards: dict[str, str]) -> Iterator[Prob
 def check_common_name(subject: CertificateSubject) -> Iterable[Problem]:
     """Return a common name that is none of the names, with an ACME issuer (as `certs.decide.request` refuses it)."""
     spec = subject.spec
-    if not spec.common_name or spec.common_name in spec.dns_names or subject.acme is None:
+    if not (spec.common_name or spec.literal_subject) or spec.common_name in spec.dns_names or subject.acme is None:
         return ()
-    name = spec.common_name.lower()
-    if not (spec.dns_names or spec.ip_addresses):
+    name = (spec.common_name or _literal_common_name(spec)).lower()
+    if not name or not (spec.dns_names or spec.ip_addresses):
         return ()
     if any(name == other.lower() for other in (*spec.dns_names, *spec.ip_addresses)):
         return ()
     detail, remedy = "is none of the names, as ACME demands", "add it to spec.dnsNames, or remove it"
-    return (_problem(SPEC / "commonName", spec.common_name, detail, remedy),)
+    if spec.common_name:
+        return (_problem(SPEC / "commonName", spec.common_name, detail, remedy),)
+    return (_problem(SPEC / "literalSubject", spec.literal_subject, f"its CN {detail}", remedy),)
+
+
+def _literal_common_name(spec: CertificateSpec) -> str:
+    """Return the common name of a literal subject; empty when there is none, or the API refuses the whole."""
+    try:
+        return common_name_of(parse_literal(spec.literal_subject)) or ""
+    except InvalidLiteralSubject:
+        return ""
 
 
 def check_public(subject: CertificateSubject) -> Iterator[Problem]:

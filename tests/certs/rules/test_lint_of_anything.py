@@ -63,6 +63,7 @@ SPECS = st.fixed_dictionaries(
         "dnsNames": st.lists(NAMES, max_size=6),
         "ipAddresses": st.lists(NAMES, max_size=3),
         "commonName": NAMES,
+        "literalSubject": st.one_of(st.text(max_size=10), NAMES.map("CN={}".format)),
         "uris": st.lists(st.text(max_size=5), max_size=2),
         "emailAddresses": st.lists(st.text(max_size=5), max_size=2),
         "duration": DURATIONS,
