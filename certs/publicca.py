@@ -31,6 +31,7 @@ SPECIAL: Final = frozenset(
 MAX_SERVER: Final = 200  # characters; a longer URL is nobody's typing error
 MAX_HOURS: Final = 200 * 24  # that any public certificate lives, since March 2026; it will be less (CA/B Forum SC-081)
 MISTAKES: Final = 10  # letters of a host for each of which one may be mistaken
+LONG_HOST: Final = 15  # characters
 ED25519: Final = "Ed25519"  # not among the keys of CA/B Forum, TLS Baseline Requirements §6.1.5
 # letsencrypt.org/docs/integration-guide, "Supported Key Algorithms".
 BOULDER_KEYS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType({"RSA": (2048, 3072, 4096), "ECDSA": (256, 384)})
@@ -173,8 +174,12 @@ def lookalike(server: str) -> str | None:
 
 
 def _nearest(host: str) -> PublicCA | None:
-    """Return the CA of whose host a few letters are mistaken; a private CA's host is never that near by chance."""
-    near = {known: OSA.distance(known, host, score_cutoff=len(known) // MISTAKES) for known in (*_BY_HOST, *GONE)}
+    """Return the CA of whose host a few letters are mistaken; a private CA's host is never that near by chance.
+
+    But to a short one: `acme.ssi.com` may be anybody's.
+    """
+    hosts = (known for known in (*_BY_HOST, *GONE) if len(known) >= LONG_HOST)
+    near = {known: OSA.distance(known, host, score_cutoff=len(known) // MISTAKES) for known in hosts}
     known, mistakes = min(near.items(), key=lambda item: item[1])
     if mistakes > len(known) // MISTAKES:
         return None

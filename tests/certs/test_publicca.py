@@ -103,6 +103,7 @@ def test_what_is_nearly_the_url_of_a_public_ca(server: str, meant: str) -> None:
         "https://acme.ssl.com/sslcom-ev-rsa",
         "https://acme.internal/directory",
         "https://acme.shop.com/directory",
+        "https://acme.ssi.com/directory",
         "https://ca.letsencrypt.example/directory",
         "https://acme-v02.api." + "letsencrypt" * 20,
     ],
