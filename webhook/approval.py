@@ -1,9 +1,9 @@
 """Asks the API server who may approve: by discovery what the kind of the issuer is, by a SubjectAccessReview the rest.
 
 The only thing for which a review waits for the network, so it runs on a thread of its own and never on the event
-loop (`webhook.connection`).  What was found out is remembered: that a kind exists for good, that it does not for
-half a minute, a permission for a second.  An API server that does not answer is a reason to refuse: nobody
-approves because we could not look.
+loop (`webhook.lookups`), and is over before the API server stops waiting for us.  What was found out is remembered:
+that a kind exists for good, that a group has no such kind for half a minute, a permission for a second.
+An API server that does not answer is a reason to refuse: nobody approves because we could not look.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from certs.names import is_subdomain
 from certs.problems import Path, Problem, ProblemType
 from certs.rules.approval import GROUP, RESOURCE, VERB, Question, Signer, not_permitted, signer_names, unknown_signer
-from shim.kube.errors import KubeError, NotFound
+from shim.kube.errors import KubeError, NotFound, Unavailable
 from shim.kube.transport import Transport
 
-WITHIN: Final = 1.2  # seconds for each request; three at most, below the five that the API server waits for us
+WITHIN: Final = 2.0  # seconds for each request; a question has a deadline for all of its own
 UNKNOWN_FOR: Final = 30.0
 PERMITTED_FOR: Final = 1.0
 REMEMBERED: Final = 1024
@@ -88,45 +89,49 @@ class Approver:
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
         self._transport = transport
+        self._clock = clock
         self._signers: _Memory[Signer | str] = _Memory(clock)
         self._permissions: _Memory[bool] = _Memory(clock)
 
-    def answer(self, question: Question) -> Problem | None:
-        """Return why the requester may not approve or deny, or None when it may."""
+    def answer(self, question: Question, deadline: float) -> Problem | None:
+        """Return why the requester may not approve or deny, or None when it may; `deadline` is of the same clock."""
         try:
-            signer = self._signer(question)
+            signer = self._signer(question, deadline)
             if signer is None:
                 return unknown_signer(question)
-            if any(self._is_permitted(question, name) for name in signer_names(signer, question)):
+            if any(self._is_permitted(question, name, deadline) for name in signer_names(signer, question)):
                 return None
         except KubeError as error:
             return Problem(Path("status") / "conditions", ProblemType.FORBIDDEN, str(error), remedy="try again")
         return not_permitted(question)
 
-    def _signer(self, question: Question) -> Signer | None:
+    def _signer(self, question: Question, deadline: float) -> Signer | None:
         group, kind = question.issuer.effective_group, question.issuer.effective_kind
-        if group == GROUP:
-            return OWN.get(kind)
+        if group == GROUP and kind in OWN:
+            return OWN[kind]
+        if not is_subdomain(group):  # so there is no such group, and the path of a request is nobody's to choose
+            return None
         found = self._signers.get((group, kind))
         if found is None:
-            found = self._discovered(group, kind)
+            found = self._discovered(group, kind, deadline)
         return found if isinstance(found, Signer) else None
 
-    def _discovered(self, group: str, kind: str) -> Signer | str:
+    def _discovered(self, group: str, kind: str, deadline: float) -> Signer | str:
         """Return how the kind is addressed; text when there is none, which is remembered only of groups that exist."""
         attempt = f"cannot look up the kind {kind} of {group}, to know who may approve for it"
         try:
-            versions = self._get(f"/apis/{group}", _Group, attempt).versions
+            versions = self._asked(_Group, attempt, deadline, "GET", f"/apis/{group}").versions
         except NotFound:
             return "no such group"
         for version in versions:
-            for resource in self._get(f"/apis/{version.group_version}", _Resources, attempt).resources:
-                if resource.kind == kind and "/" not in resource.name:
+            path = f"/apis/{version.group_version}"
+            for resource in self._asked(_Resources, attempt, deadline, "GET", path).resources:
+                if resource.kind == kind:
                     signer = Signer(resource.name, group, resource.namespaced)
                     return self._signers.keep((group, kind), signer, float("inf"))
         return self._signers.keep((group, kind), "no such kind", UNKNOWN_FOR)
 
-    def _is_permitted(self, question: Question, name: str) -> bool:
+    def _is_permitted(self, question: Question, name: str, deadline: float) -> bool:
         user = question.user
         key = (user.username, user.uid, user.groups, tuple(sorted(user.extra.items())), name)
         known = self._permissions.get(key)
@@ -144,19 +149,20 @@ class Approver:
                 "resourceAttributes": attributes,
             },
         }
-        answer = self._transport.request(
-            "POST",
-            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-            attempt=f"cannot ask whether {user.username} may approve for {name}",
-            body=msgspec.json.encode(body),
-            within=WITHIN,
-        )
-        allowed = msgspec.json.decode(answer.body, type=_Review).status.allowed
+        attempt = f"cannot ask whether {user.username} may approve for {name}"
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        allowed = self._asked(_Review, attempt, deadline, "POST", path, msgspec.json.encode(body)).status.allowed
         return self._permissions.keep(key, allowed, PERMITTED_FOR)
 
-    def _get(self, path: str, kind: type[ValueT], attempt: str) -> ValueT:
-        answer = self._transport.request("GET", path, attempt=attempt, within=WITHIN)
+    def _asked(
+        self, kind: type[ValueT], attempt: str, deadline: float, method: str, path: str, body: bytes | None = None
+    ) -> ValueT:
+        """Return the API server's answer; raises KubeError, at the deadline at the latest."""
+        left = deadline - self._clock()
+        if left <= 0:
+            raise Unavailable(f"{attempt}: the API server does not answer in time")
+        answer = self._transport.request(method, path, attempt=attempt, body=body, within=min(WITHIN, left))
         try:
             return msgspec.json.decode(answer.body, type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise KubeError(f"{attempt}: the answer cannot be read: {error}") from error

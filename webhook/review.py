@@ -9,6 +9,7 @@ is returned as `Deferred`, for the connection to have it answered elsewhere.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ VALIDATE: Final = "/validate"
 PATHS: Final = (MUTATE, VALIDATE)
 JSON: Final = "application/json"
 APPROVAL_UNCHECKED: Final = {"not-checked": "approval: there is no API server to ask"}
+LOOKED_UP_WITHIN: Final = 4.0  # seconds: the API server waits five for an answer
 PROBED: Final = "configmaps"  # what `webhook.readiness` has the API server ask us about
 
 _DECODER: Final = msgspec.json.Decoder(AdmissionReview)
@@ -38,8 +40,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 class Approver(Protocol):
     """Knows who may approve."""
 
-    def answer(self, question: Question) -> Problem | None:
-        """Return why the requester may not, or None; blocks."""
+    def answer(self, question: Question, deadline: float) -> Problem | None:
+        """Return why the requester may not, or None; blocks until a moment of `time.monotonic` at most."""
 
 
 class Reply(NamedTuple):
@@ -52,9 +54,9 @@ class Reply(NamedTuple):
 
 
 class Deferred(NamedTuple):
-    """An answer that needs a look-up first: `look_up` blocks for seconds, `tell` makes the answer of its result."""
+    """An answer that needs a look-up first: `look_up` blocks until the moment given, `tell` makes an answer of it."""
 
-    look_up: Callable[[], Problem | None]
+    look_up: Callable[[float], Problem | None]
     tell: Callable[[Problem | None], Reply]
 
 
@@ -95,7 +97,9 @@ class Reviewer:
     def answer(self, path: str, content_type: str, body: bytes) -> Reply:
         """Return the answer to a POST, looked up if need be; `path` is one of `PATHS`."""
         begun = self.begin(path, content_type, body)
-        return begun.tell(begun.look_up()) if isinstance(begun, Deferred) else begun
+        if isinstance(begun, Deferred):
+            return begun.tell(begun.look_up(time.monotonic() + LOOKED_UP_WITHIN))
+        return begun
 
     def begin(self, path: str, content_type: str, body: bytes) -> Reply | Deferred:
         """Return the answer to a POST, or how to get it; `path` is one of `PATHS`."""

@@ -206,7 +206,7 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}{'?' + urlencode(query) if query else ''}"
-        timeout = urllib3.Timeout(connect=CONNECT_WITHIN, read=within)
+        timeout = urllib3.Timeout(connect=min(CONNECT_WITHIN, within), read=within)
         _current.cut = cut
         try:
             response = self._pool.urlopen(

@@ -364,14 +364,14 @@ class _Target:
 
     @classmethod
     def of(cls, path: str) -> _Target:
-        """Read /api/v1/… and /apis/group/version/…, with or without namespace, name and subresource."""
+        """Read /api/v1/… and /apis/group/version/…, with or without all that may follow; discovery is scripted."""
         _, root, *rest = [unquote(part) for part in path.split("/")]
         depth = 1 if root == "api" else 2
         api_version, rest = "/".join(rest[:depth]), rest[depth:]
         namespace = ""
-        if rest[0] == "namespaces" and len(rest) > 2:
+        if rest[:1] == ["namespaces"] and len(rest) > 2:
             namespace, rest = rest[1], rest[2:]
-        plural, name, subresource = [*rest, "", ""][:3]
+        plural, name, subresource = [*rest, "", "", ""][:3]
         return cls((api_version, plural), (namespace, name), subresource)
 
     def covers(self, obj: Plain) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 from certs.problems import Problem
 from webhook.connection import Connection
 from webhook.deadlines import Deadlines
-from webhook.lookups import MOST_WAITING, LookUps
+from webhook.lookups import MOST_WAITING, THREADS, LookUps
 from webhook.parser import parser_class
-from webhook.review import Deferred, Reply
+from webhook.review import LOOKED_UP_WITHIN, Deferred, Reply
 from webhook.site import Request
 
 SLOW = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
@@ -23,22 +24,28 @@ QUICK = b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
 
 class SlowSite:
-    """Answers `/slow` when it is let go, anything else at once."""
+    """Answers `/slow` when it is let go, `/broken` not at all, anything else at once."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.asked = 0
 
     def answer(self, request: Request) -> Reply | Deferred:
+        if request.target == b"/broken":
+            return Deferred(self._break, lambda problem: Reply(200, str(problem).encode()))
         if request.target != b"/slow":
             return Reply(200, b"quick")
         self.asked += 1
         return Deferred(self._look_up, lambda problem: Reply(200, str(problem or "slow").encode()))
 
+    def _break(self, _deadline: float) -> Problem | None:
+        raise LookupError("something nobody thought of")
+
     def refuse(self, status: int, message: str) -> Reply:
         return Reply(status, message.encode())
 
-    def _look_up(self) -> Problem | None:
+    def _look_up(self, deadline: float) -> Problem | None:
+        assert 0 < deadline - time.monotonic() <= LOOKED_UP_WITHIN
         assert self.gate.wait(10)
         return None
 
@@ -173,5 +180,58 @@ def test_one_that_waits_is_answered_while_the_server_stops(*, stops_serving: boo
         assert await body_of(reader) == b"slow"
         await asyncio.sleep(0.05)
         assert reader.at_eof() == stops_serving
+
+    run(scenario)
+
+
+def test_a_look_up_that_breaks_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """The connection goes on, and the log has what happened."""
+
+    async def scenario(_site: SlowSite, dial: Dial, _host: Host) -> None:
+        reader, writer = await dial()
+        writer.write(SLOW.replace(b"/slow", b"/broken") + QUICK)
+
+        assert b"Forbidden: cannot ask who may approve: the webhook failed" in await body_of(reader)
+        assert await body_of(reader) == b"quick"
+
+    run(scenario)
+    assert "something nobody thought of" in caplog.text
+
+
+def test_what_stands_in_line_is_answered_when_the_threads_end() -> None:
+    """Nobody is left waiting by a webhook that stops."""
+
+    async def scenario(site: SlowSite, dial: Dial, host: Host) -> None:
+        readers = []
+        for _ in range(THREADS + 1):
+            reader, writer = await dial()
+            writer.write(SLOW)
+            await asyncio.sleep(0.02)
+            readers.append(reader)
+        host.look_ups.stop()
+
+        assert b"the webhook is stopping" in await body_of(readers[-1])
+        site.gate.set()
+        assert await body_of(readers[0]) == b"slow"
+
+    run(scenario)
+
+
+def test_a_client_that_floods_while_it_waits_is_not_read() -> None:
+    """What is on its way when reading stops is held, and no more than that."""
+
+    async def scenario(site: SlowSite, dial: Dial, _host: Host) -> None:
+        reader, writer = await dial()
+        writer.write(SLOW)
+        await asyncio.sleep(0.05)
+        flood = QUICK * 200_000  # 10 MB, more than the kernel holds
+        writer.write(flood)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(writer.drain(), 0.3)
+        site.gate.set()
+
+        assert await body_of(reader) == b"slow"
+        assert await body_of(reader) == b"quick"
+        writer.transport.abort()
 
     run(scenario)

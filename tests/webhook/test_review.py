@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import jsonpatch
 import pytest
 
 from certs.judge import Judge
+from certs.problems import Problem
+from certs.rules.approval import Question, not_permitted
 from tests.webhook.reviews import certificate, ingress, review
 from webhook.app import create_app
-from webhook.review import MUTATE, VALIDATE, Count, Reviewer
+from webhook.review import LOOKED_UP_WITHIN, MUTATE, VALIDATE, Count, Deferred, Reviewer
 
 
 @pytest.fixture
@@ -84,6 +87,58 @@ def test_flask_route_answers_the_same(reviewer: Reviewer, path: str) -> None:
     answered = client.post(path, data=body, content_type="application/json", base_url="https://webhook")
 
     assert answered.data == reviewer.answer(path, "application/json", body).body
+
+
+def approval() -> bytes:
+    """Return the review of an update that approves a request."""
+    obj = {"spec": {"issuerRef": {"name": "le"}}, "status": {"conditions": [{"type": "Approved", "status": "True"}]}}
+    old = {"spec": {"issuerRef": {"name": "le"}}}
+    return review("certificaterequests", "CertificateRequest", obj, operation="UPDATE", old=old, subResource="status")
+
+
+class Strict:
+    """Lets nobody approve, and notes until when it had time."""
+
+    deadline = 0.0
+
+    def answer(self, question: Question, deadline: float) -> Problem | None:
+        self.deadline = deadline
+        return not_permitted(question)
+
+
+def test_without_an_api_server_nobody_is_asked_who_may_approve(reviewer: Reviewer) -> None:
+    """It passes, and the audit log says so."""
+    response = json.loads(reviewer.answer(VALIDATE, "application/json", approval()).body)["response"]
+
+    assert response["allowed"] is True
+    assert response["auditAnnotations"] == {"not-checked": "approval: there is no API server to ask"}
+
+
+def test_an_approval_waits_for_a_look_up() -> None:
+    reviewer = Reviewer(Judge(), approver=Strict())
+
+    begun = reviewer.begin(VALIDATE, "application/json", approval())
+
+    assert isinstance(begun, Deferred)
+    assert reviewer.tally.reviews == 0
+    response = json.loads(begun.tell(begun.look_up(time.monotonic() + 1)).body)["response"]
+    assert response["status"]["message"] == (
+        'status.conditions: Forbidden: user "dev" does not have permissions to set approved/denied conditions'
+        " for issuer {le  }"
+    )
+    assert reviewer.tally.verdicts == {Count(VALIDATE, "certificaterequests", "UPDATE", 403): 1}
+
+
+def test_flask_route_looks_up_too() -> None:
+    strict = Strict()
+    reviewer = Reviewer(Judge(), approver=strict)
+    client = create_app(reviewer, healthy=str, ready=str).test_client()
+
+    answered = client.post(VALIDATE, data=approval(), content_type="application/json", base_url="https://webhook")
+
+    assert b"does not have permissions" in answered.data
+    assert answered.data == reviewer.answer(VALIDATE, "application/json", approval()).body
+    assert 0 < strict.deadline - time.monotonic() <= LOOKED_UP_WITHIN
 
 
 def test_reviews_are_not_taken_without_tls(reviewer: Reviewer) -> None:
