@@ -75,7 +75,13 @@ def run(scenario: Callable[[SlowSite, Dial, Host], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
         site = SlowSite()
         host = Host(site, LookUps(loop), loop)
-        server = await loop.create_server(lambda: Connection(host, secure=False), "127.0.0.1", 0)
+        connections: list[Connection] = []
+
+        def connection() -> Connection:
+            connections.append(Connection(host, secure=False))
+            return connections[-1]
+
+        server = await loop.create_server(connection, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         clients: list[Client] = []
 
@@ -87,11 +93,14 @@ def run(scenario: Callable[[SlowSite, Dial, Host], Awaitable[None]]) -> None:
             await scenario(site, dial, host)
         finally:
             site.gate.set()
-            for _, writer in clients:
-                writer.close()
             host.look_ups.stop()
             server.close()
-            await asyncio.sleep(0.05)
+            for one in connections:
+                one._transport.abort()
+            for _, writer in clients:
+                writer.transport.abort()
+            await asyncio.sleep(0.1)  # the loop closes sockets in its next turns
+            assert host.nr_conns == 0
 
     asyncio.run(main())
 
