@@ -40,15 +40,7 @@ def approve(webhook: Process, cluster: Cluster, namespace: str) -> Callable[...,
     kubeconfig = cluster.kubeconfig(user)
 
     def approve(ref: dict[str, str], *, name: str, condition: str = "Approved") -> str:
-        spec = CertificateSpec(secret_name="x", issuer_ref=IssuerReference("x"), dns_names=("shop.example.com",))
-        csr = build_csr(spec, ec.generate_private_key(ec.SECP256R1())).decode()
-        body = {
-            "apiVersion": "cert-manager.io/v1",
-            "kind": "CertificateRequest",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {"request": encoded(csr), "issuerRef": ref},
-        }
-        cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
+        create(cluster, namespace, name, ref)
         conditions = [{"type": condition, "status": "True", "reason": "Test", "message": "by hand"}]
         patch = json.dumps({"status": {"conditions": conditions}})
         command = ["-n", namespace, "patch", REQUESTS, name, "--subresource=status", "--type=merge", f"--patch={patch}"]
@@ -58,6 +50,19 @@ def approve(webhook: Process, cluster: Cluster, namespace: str) -> Callable[...,
             return error.stderr
 
     return approve
+
+
+def create(cluster: Cluster, namespace: str, name: str, ref: dict[str, str]) -> None:
+    """Create a request."""
+    spec = CertificateSpec(secret_name="x", issuer_ref=IssuerReference("x"), dns_names=("shop.example.com",))
+    csr = build_csr(spec, ec.generate_private_key(ec.SECP256R1())).decode()
+    body = {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "CertificateRequest",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"request": encoded(csr), "issuerRef": ref},
+    }
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
 
 
 def encoded(text: str) -> str:
@@ -144,3 +149,19 @@ def test_other_changes_of_the_status_are_not_asked_about(
     asked = [event for event in cluster.audit(mark) if event.object_ref.resource == "subjectaccessreviews"]
     assert not asked
     assert http.get(f"{product.webhook_health}/readyz", timeout=2).ok
+
+
+@pytest.mark.usefixtures("webhook")
+def test_the_shim_may_approve_with_what_it_is_granted(product: Product, cluster: Cluster, namespace: str) -> None:
+    """The API server answers the webhook, under the shipped roles of both."""
+    mark = cluster.audit_mark()
+    shim = product.start_shim("--leader-elect=false")
+    try:
+        create(cluster, namespace, "x", {"name": "le"})
+        cluster.kubectl("-n", namespace, "wait", "--for=condition=Approved", f"{REQUESTS}/x", "--timeout=20s")
+    finally:
+        shim.stop()
+
+    reviews = [event for event in cluster.audit(mark) if event.object_ref.resource == "subjectaccessreviews"]
+    assert reviews
+    assert {event.user.username for event in reviews} == {"system:serviceaccount:cert-manager:certshim-webhook"}
