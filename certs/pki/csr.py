@@ -48,6 +48,19 @@ _SIGNATURES: Final[dict[SignatureAlgorithm, tuple[KeyAlgorithm, Hash | None]]] =
 }
 
 
+# What the library raises of requests that it cannot read, of which Go can read some and admission lets them pass.
+_UNREADABLE: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 class InvalidRequest(pem.InvalidPEM):
     """The bytes are not a usable certificate signing request."""
 
@@ -121,7 +134,7 @@ def read_csr(data: bytes) -> Request:
         request = _request(csr, der)
     except pem.InvalidPEM as error:
         raise InvalidRequest(str(error)) from error
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise InvalidRequest(f"cannot read certificate signing request: {error}") from error
     if not valid:
         raise InvalidRequest("cannot use certificate signing request: its signature is not by its own key")

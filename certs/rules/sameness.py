@@ -57,10 +57,10 @@ class _Field(NamedTuple):
 
 def changed_fields(new_raw: msgspec.Raw, old_raw: msgspec.Raw, kind: type[msgspec.Struct]) -> frozenset[str]:
     """Return in which fields (as in JSON) the specs of two objects differ, both as they came; `kind` is the spec's."""
-    new, old = bytes(_DECODER.decode(new_raw).spec), bytes(_DECODER.decode(old_raw).spec)
-    if new == old:
-        return frozenset()
     try:
+        new, old = bytes(_DECODER.decode(new_raw).spec), bytes(_DECODER.decode(old_raw).spec)
+        if new == old:
+            return frozenset()
         after, before = (_in_go(msgspec.json.decode(spec), kind) or {} for spec in (new, old))
     except RecursionError:  # nested beyond what any spec of ours is: nobody's honest update
         return frozenset(_fields(kind))

@@ -21,8 +21,10 @@ from certs.api.certificate import (
 from certs.pki.csr import InvalidRequest, build_csr, read_csr
 from certs.pki.keys import Key
 from certs.pki.names import utf8_der
+from certs.pki.pkcs10 import read_request
 from certs.pki.subject import UnusableSpec, name_of
 from certs.pki.usages import expected_usages
+from tests.certs.pki.encoding import asking_for, bits, extension, number, oid, seq, set_of, signed, tlv, to_be_signed
 
 Spec = Callable[..., CertificateSpec]
 
@@ -309,3 +311,19 @@ def test_rubbish_is_refused_and_nothing_else(data: bytes) -> None:
     """No bytes make the reader fail in another way."""
     with pytest.raises(InvalidRequest):
         read_csr(b"\x30" + data)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(to_be_signed(version=number(1)), id="another version"),
+        pytest.param(to_be_signed(asking_for(extension("2.5.29.17", seq(tlv(0xA5))))), id="a name of an odd kind"),
+        pytest.param(to_be_signed(asking_for(extension("1.3.6.1.5.5.7.1.24", seq(number(99))))), id="an odd feature"),
+        pytest.param(to_be_signed(subject=seq(set_of(seq(oid("2.5.4.3"), bits(b"x"))))), id="a name in bits"),
+    ],
+)
+def test_requests_that_go_reads_and_the_library_does_not(content: bytes) -> None:
+    """Admission lets them pass, so they must have their sentence here."""
+    assert read_request(signed(content)).signed == content
+    with pytest.raises(InvalidRequest, match="cannot read certificate signing request"):
+        read_csr(signed(content))
