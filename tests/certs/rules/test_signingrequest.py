@@ -105,6 +105,16 @@ def test_extensions(
         pytest.param(b"text before\n" + PLAIN + b"text behind", "", id="text around it"),
         pytest.param(PLAIN + b"-----BEGIN X-----\nAA==\n-----END X-----\n", "", id="the first block counts"),
         pytest.param(PLAIN.replace(b"CERTIFICATE REQUEST", b"ANYTHING"), "", id="another label"),
+        pytest.param(PLAIN.replace(b"-----\nMI", b"-----\nProc-Type: 4,CLEAR\n\nMI"), "", id="headers"),
+        pytest.param(PLAIN.replace(b"\n", b" \r\n"), "", id="line ends of another system"),
+        pytest.param(b"x" + PLAIN, "no PEM data was found in given input", id="not at the beginning of a line"),
+        pytest.param(PLAIN.rstrip() + b"x", "no PEM data was found in given input", id="something behind the end"),
+        pytest.param(
+            b"-----BEGIN X-----\nAAAA=\n-----END X-----\n",
+            "no PEM data was found in given input",
+            id="too much padding",
+        ),
+        pytest.param(PLAIN.replace(b"\nMI", b"\nI"), "no PEM data was found in given input", id="no base64"),
         pytest.param(b"nothing", "no PEM data was found in given input", id="no block"),
         pytest.param(b"x" * 36_501, "provided PEM data was larger than the maximum 36500B", id="too large"),
         pytest.param(
