@@ -52,7 +52,8 @@ class PublicCA:
     """A CA that the browsers know, or its rehearsal.
 
     `paths` says that its host serves other directories as well.  `runs_boulder` says what its software is, which
-    refuses e-mail addresses, URIs, an address as common name, and orders with a date.
+    refuses e-mail addresses, URIs, an address as common name, and orders with a date.  `needs_binding`: it registers
+    only those who have an account with it (RFC 8555 §7.3.4).
     """
 
     name: str
@@ -60,6 +61,7 @@ class PublicCA:
     profiles: Mapping[str, Profile]
     paths: bool = False
     runs_boulder: bool = False
+    needs_binding: bool = False
 
     @property
     def default_profile(self) -> str:
@@ -109,12 +111,14 @@ KNOWN: Final = (
         _LETS_ENCRYPT,
         runs_boulder=True,
     ),
-    PublicCA("ZeroSSL", "https://acme.zerossl.com/v2/DV90", _HUNDRED),
-    PublicCA("Google Trust Services", "https://dv.acme-v02.api.pki.goog/directory", _HUNDRED),
-    PublicCA("Google Trust Services (test)", "https://dv.acme-v02.test-api.pki.goog/directory", _HUNDRED),
-    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-rsa", _UNKNOWN, paths=True),
-    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-ecc", _UNKNOWN, paths=True),
-    PublicCA("Actalis", "https://acme-api.actalis.com/acme/directory", _UNKNOWN),
+    PublicCA("ZeroSSL", "https://acme.zerossl.com/v2/DV90", _HUNDRED, needs_binding=True),
+    PublicCA("Google Trust Services", "https://dv.acme-v02.api.pki.goog/directory", _HUNDRED, needs_binding=True),
+    PublicCA(
+        "Google Trust Services (test)", "https://dv.acme-v02.test-api.pki.goog/directory", _HUNDRED, needs_binding=True
+    ),
+    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-rsa", _UNKNOWN, paths=True, needs_binding=True),
+    PublicCA("SSL.com", "https://acme.ssl.com/sslcom-dv-ecc", _UNKNOWN, paths=True, needs_binding=True),
+    PublicCA("Actalis", "https://acme-api.actalis.com/acme/directory", _UNKNOWN, needs_binding=True),
     PublicCA("Sectigo", "https://acme.sectigo.com/v2/DV", _UNKNOWN, paths=True),
 )
 # Servers that are gone: ACME v1 was switched off in June 2021, Buypass issues nothing since October 2025.

@@ -145,6 +145,9 @@ _LINT: Final[Mapping[str, str]] = {
     "issuer-server-scheme": _issuer(f"server: http://acme.example.net/directory\n    solvers:\n      - {_HTTP01}"),
     "issuer-email-reserved": _issuer(f"email: user@example.com\n    {_SOLVERS}      - {_HTTP01}"),
     "issuer-profile-unknown": _issuer(f"profile: short-lived\n    {_SOLVERS}      - {_HTTP01}"),
+    "issuer-account-unbound": _issuer(
+        f"{_SOLVERS}      - {_HTTP01}".replace("acme-v02.api.letsencrypt.org/directory", "acme.zerossl.com/v2/DV90")
+    ),
     "issuer-dates-refused": _issuer(f"enableDurationFeature: true\n    {_SOLVERS}      - {_HTTP01}"),
     "issuer-secret-missing": _issuer(
         f"{_SOLVERS}      - dns01: {{cloudflare: {{apiTokenSecretRef: {{name: cloudflare, key: token}}}}}}"

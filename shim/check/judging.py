@@ -43,6 +43,7 @@ ABSENCE: Final = frozenset(
         "certificate-issuer-not-found",
         "certificate-keystore-password",
         "issuer-secret-missing",
+        "issuer-account-unbound",
     )
 )
 SAID_BY_RULES: Final = frozenset((ProblemType.REQUIRED.value, ProblemType.UNSUPPORTED.value))

@@ -79,6 +79,18 @@ def check_profile(subject: IssuerSubject) -> Iterable[Problem]:
     return (Problem(ACME / "profile", ProblemType.INVALID, detail, acme.profile, remedy),)
 
 
+def check_binding(subject: IssuerSubject) -> Iterable[Problem]:
+    """Return that no account is bound where the CA registers no other; one that has its key is registered already."""
+    acme = subject.acme
+    ca = public_ca(acme.server) if acme is not None and acme.external_account_binding is None else None
+    if acme is None or ca is None or not ca.needs_binding:
+        return ()
+    if subject.facts.secret_type(subject.secret_namespace, acme.private_key_secret_ref.name) is not None:
+        return ()
+    detail, remedy = f"{ca.name} registers nobody without", "write the keyID and key that it gave you"
+    return (Problem(ACME / "externalAccountBinding", ProblemType.REQUIRED, detail, remedy=remedy),)
+
+
 def check_dates(subject: IssuerSubject) -> Iterable[Problem]:
     """Return that orders would name a date, and the CA refuses those."""
     acme = subject.acme
@@ -219,6 +231,16 @@ RULES: Final[tuple[IssuerRule, ...]] = (
         action=Action.WARN,
         remedy="Write the profile that is suggested.",
         why="The CA refuses every order with a profile that it does not have.",
+        kinds=KINDS,
+    ),
+    Rule(
+        "issuer-account-unbound",
+        "No external account, of a CA that registers nobody without.",
+        check_binding,
+        action=Action.WARN,
+        remedy="Write externalAccountBinding with the keyID, and a Secret with the key, that the CA gave you.",
+        why="The CA answers externalAccountRequired, so the issuer never becomes Ready.",
+        needs_facts=True,
         kinds=KINDS,
     ),
     Rule(
