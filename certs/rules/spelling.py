@@ -74,16 +74,25 @@ _remembered: Final = lru_cache(maxsize=4096)(_judged)  # the same few keys come 
 def _nearest(prefix: str, name: str) -> str | None:
     allowed = 3 if len(name) > LONG_NAME else 2
     best: tuple[int, int, str] | None = None
-    for known_prefix, names in _NAMES.items():
-        near = prefix in OWN_PREFIXES and known_prefix in OWN_PREFIXES
-        prefix_edits = _prefix_edits(prefix.lower(), known_prefix)
-        if prefix_edits > MAX_PREFIX_EDITS and not near:
-            continue
-        for known_name in names:
+    near = _remembered_prefixes(prefix) if len(prefix) <= MAX_KEY else _near_prefixes(prefix)
+    for known_prefix, prefix_edits in near:
+        for known_name in _NAMES[known_prefix]:
             name_edits = OSA.distance(name.lower(), known_name, score_cutoff=allowed)
             if name_edits <= allowed and (best is None or (name_edits, prefix_edits) < best[:2]):
                 best = (name_edits, prefix_edits, f"{known_prefix}/{known_name}")
     return best[2] if best is not None else None
+
+
+def _near_prefixes(prefix: str) -> tuple[tuple[str, int], ...]:
+    """Return the known prefixes that may be meant, each with the edits to it; of ours any other of ours may."""
+    edits = ((known, _prefix_edits(prefix.lower(), known)) for known in _NAMES)
+    own = prefix in OWN_PREFIXES
+    return tuple(
+        (known, number) for known, number in edits if number <= MAX_PREFIX_EDITS or (own and known in OWN_PREFIXES)
+    )
+
+
+_remembered_prefixes: Final = lru_cache(maxsize=512)(_near_prefixes)  # one prefix comes with many names
 
 
 def _prefix_edits(prefix: str, known: str) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from certs.api.certificate import Certificate, CertificateSpec
 from certs.api.issuer import ACMEIssuer, AnyIssuer, Issuer
 from certs.facts import Facts
-from certs.hosts import host_problem, is_ip_address
+from certs.hosts import MAX_NAME, host_problem, is_ip_address
 from certs.problems import Path
 from certs.publicca import Profile, PublicCA, public_ca
 from certs.rules.once import once
@@ -17,6 +18,8 @@ from certs.rules.rule import Rule
 SPEC: Final = Path("spec")
 DNS_NAMES: Final = SPEC / "dnsNames"
 IP_ADDRESSES: Final = SPEC / "ipAddresses"
+# Nearly every name: small letters and digits, the last label with a letter in front, so that it is no address.
+_PLAIN: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER_NAMESPACE: Final = "cert-manager"  # unless --cluster-resource-namespace says another
 
 
@@ -71,6 +74,8 @@ class CertificateSubject:
 
 
 def _is_odd(name: str) -> bool:
+    if len(name) <= MAX_NAME and _PLAIN.fullmatch(name):
+        return False
     return name != name.lower() or bool(host_problem(name)) or is_ip_address(name)
 
 
