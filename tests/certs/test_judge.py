@@ -24,20 +24,10 @@ from certs.lenient import lenient
 from certs.rules.catalogue import CATALOGUE, Sort
 from certs.rules.rule import Action, Policy
 from certs.verdict import Verdict
-from tests.webhook.reviews import certificate, ingress, review
+from tests.webhook.reviews import RESOURCES, certificate, ingress, review
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "admission").glob("*.yaml"))
-RESOURCES = {
-    "Certificate": ("cert-manager.io", "certificates"),
-    "CertificateRequest": ("cert-manager.io", "certificaterequests"),
-    "Issuer": ("cert-manager.io", "issuers"),
-    "ClusterIssuer": ("cert-manager.io", "clusterissuers"),
-    "Order": ("acme.cert-manager.io", "orders"),
-    "Challenge": ("acme.cert-manager.io", "challenges"),
-    "Ingress": ("networking.k8s.io", "ingresses"),
-}
-
-
+CORPUS = [(path.stem, case) for path in CASES for case in yaml.safe_load(path.read_text())]
 KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Certificate, ClusterIssuer, Ingress, Issuer, Namespace, Secret)
 }
@@ -72,16 +62,7 @@ def request(body: bytes) -> AdmissionRequest:
     return msgspec.json.decode(body, type=AdmissionReview).request
 
 
-def cases() -> list[Any]:
-    """Return every case of the corpus, named by file and title."""
-    return [
-        pytest.param(case, id=f"{path.stem}: {case['case']}")
-        for path in CASES
-        for case in yaml.safe_load(path.read_text())
-    ]
-
-
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{stem}: {case['case']}") for stem, case in CORPUS])
 def test_case_of_the_corpus(case: dict[str, Any]) -> None:
     """The verdict, and its whole message, or each of the texts that must stand in its message or warnings."""
     verdict = verdict_of(case)
@@ -113,7 +94,7 @@ def is_refused(case: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("rule", [entry.id for entry in CATALOGUE.values() if entry.sort is not Sort.API])
 def test_each_rule_has_its_cases(rule: str) -> None:
     """One that passes without a word, one that is refused or warned of, and an update."""
-    about = [case for path in CASES for case in yaml.safe_load(path.read_text()) if case.get("about") == rule]
+    about = [case for _, case in CORPUS if case.get("about") == rule]
 
     assert any("old" not in case and not is_refused(case) for case in about), "none is accepted"
     assert any("old" not in case and is_refused(case) for case in about), "none is refused"

@@ -19,8 +19,8 @@ from certs.judge import Judge, decode
 from certs.lenient import lenient, mended
 from certs.rules.findings import Undecodable
 from tests.certs.api.filled import CASES, filled
-from tests.certs.test_judge import RESOURCES, request
-from tests.webhook.reviews import review
+from tests.certs.test_judge import request
+from tests.webhook.reviews import RESOURCES, review
 
 
 def read(kind: Kind, text: str | bytes) -> Any:

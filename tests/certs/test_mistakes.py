@@ -15,8 +15,8 @@ from certs.judge import Judge
 from certs.known import FactsOf
 from certs.lenient import lenient
 from certs.wanted import Settings
-from tests.certs.test_judge import KINDS, RESOURCES, placed, request
-from tests.webhook.reviews import review
+from tests.certs.test_judge import KINDS, placed, request
+from tests.webhook.reviews import RESOURCES, review
 
 FOLDER = Path(__file__).parents[1] / "cases" / "mistakes"
 FILES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}

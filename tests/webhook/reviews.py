@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
+RESOURCES: Final = {  # each kind that is judged: its group and its plural
+    "Certificate": ("cert-manager.io", "certificates"),
+    "CertificateRequest": ("cert-manager.io", "certificaterequests"),
+    "Issuer": ("cert-manager.io", "issuers"),
+    "ClusterIssuer": ("cert-manager.io", "clusterissuers"),
+    "Order": ("acme.cert-manager.io", "orders"),
+    "Challenge": ("acme.cert-manager.io", "challenges"),
+    "Ingress": ("networking.k8s.io", "ingresses"),
+}
 MANAGED = [
     {
         "manager": "kubectl-client-side-apply",

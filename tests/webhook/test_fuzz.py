@@ -17,19 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certs.judge import Judge
-from tests.webhook.reviews import review
+from tests.webhook.reviews import RESOURCES, review
 from webhook.review import MUTATE, VALIDATE, Reviewer
 
 CASES: Final = Path(__file__).parents[1] / "cases" / "admission"
-GROUPS: Final = {
-    "Certificate": ("cert-manager.io", "certificates"),
-    "CertificateRequest": ("cert-manager.io", "certificaterequests"),
-    "Issuer": ("cert-manager.io", "issuers"),
-    "ClusterIssuer": ("cert-manager.io", "clusterissuers"),
-    "Order": ("acme.cert-manager.io", "orders"),
-    "Challenge": ("acme.cert-manager.io", "challenges"),
-    "Ingress": ("networking.k8s.io", "ingresses"),
-}
 WITHIN: Final = 0.5  # seconds for objects of some kilobytes, on the busiest machine
 JUDGE: Final = Judge()
 EXAMPLES: Final = 25_000  # some fifty seconds
@@ -39,7 +30,7 @@ OBJECTS: Final = [
     for path in sorted(CASES.glob("*.yaml"))
     for case in yaml.safe_load(path.read_text())
     for side in ("object", "old")
-    if isinstance(case.get(side), dict) and case[side].get("kind") in GROUPS
+    if isinstance(case.get(side), dict) and case[side].get("kind") in RESOURCES
 ]
 
 TEXTS = st.one_of(
@@ -95,7 +86,7 @@ def _places(value: Any) -> Any:
 def requests(draw: st.DrawFn) -> tuple[str, bytes]:
     """Return path and body of a review that may be about anything."""
     seed = draw(st.sampled_from(OBJECTS))
-    group, plural = GROUPS[seed["kind"]]
+    group, plural = RESOURCES[seed["kind"]]
     obj = draw(bent(seed))
     more: dict[str, Any] = {}
     if draw(st.booleans()):
