@@ -145,6 +145,11 @@ class Problems:
         named._untold = self._untold
         return named
 
+    @property
+    def untold(self) -> int:
+        """How many there are beyond those that are told."""
+        return self._untold
+
     def __iter__(self) -> Iterator[Problem]:
         return iter(self._problems)
 

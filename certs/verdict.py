@@ -74,7 +74,9 @@ def told_in_full(findings: Findings) -> Verdict:
     lines = list(dict.fromkeys(_line(problem) for problem in findings.problems))
     message = lines[0] if len(lines) == 1 else "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
     if len(lines) > 1:
-        message = f"{len(lines)} problems:\n{message}"
+        message = f"{len(lines) + findings.problems.untold} problems:\n{message}"
+    if findings.problems.untold:
+        message = f"{message}\nand {findings.problems.untold} more"
     return _refused(findings, message, ())
 
 

@@ -190,6 +190,16 @@ def test_problems_of_an_ingress_are_told_with_their_remedies() -> None:
     assert verdict.audit["denied-by"] == "unknown-annotation,issuer-contradiction"
 
 
+def test_problems_beyond_a_thousand_are_counted() -> None:
+    """The first line counts them all, and the last one says how many are not listed."""
+    bad = ingress(annotations={f"cert-manager.io/isuer{number}": "c" for number in range(1500)})
+
+    verdict = Judge().validate(request(review("ingresses", "Ingress", bad, group="networking.k8s.io")))
+
+    first, *listed, last = verdict.message.split("\n")
+    assert (first, len(listed), last) == ("1500 problems:", 1000, "and 500 more")
+
+
 def test_remedies_of_our_own_kinds_are_warnings() -> None:
     """The message stays word for word the API's."""
     verdict = Judge().validate(request(review("certificates", "Certificate", certificate(secretName=""))))
