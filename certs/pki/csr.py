@@ -32,6 +32,8 @@ from certs.api.certificate import (
 from certs.pki import pem
 from certs.pki.keys import Key, algorithm_of, public_der
 from certs.pki.names import Names, general_names, read_names
+from certs.pki.pkcs10 import read_request
+from certs.pki.possession import Unproven, read_key, require_possession
 from certs.pki.subject import Subject, UnusableSpec, name_of, read_subject
 from certs.pki.usages import expected_usages, extended_key_usage, key_usage, read_usages
 
@@ -130,14 +132,17 @@ def read_csr(data: bytes) -> Request:
             der = pem.blocks(data, "certificate signing request", pem.MAX_CERTIFICATE)[0].der
         pem.require_size(der, "certificate signing request", pem.MAX_CERTIFICATE)
         csr = x509.load_der_x509_csr(der)
-        valid = csr.is_signature_valid
+        asked = read_request(der)
+        require_possession(asked, read_key(asked.key))
         request = _request(csr, der)
     except pem.InvalidPEM as error:
         raise InvalidRequest(str(error)) from error
-    except _UNREADABLE as error:
+    except Unproven as error:
+        raise InvalidRequest(
+            f"cannot use certificate signing request: its signature is not by its own key, or of no use: {error}"
+        ) from error
+    except _UNREADABLE as error:  # of which Malformed is one: a ValueError
         raise InvalidRequest(f"cannot read certificate signing request: {error}") from error
-    if not valid:
-        raise InvalidRequest("cannot use certificate signing request: its signature is not by its own key")
     return request
 
 

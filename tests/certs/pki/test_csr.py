@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,19 @@ from certs.pki.names import utf8_der
 from certs.pki.pkcs10 import read_request
 from certs.pki.subject import UnusableSpec, name_of
 from certs.pki.usages import expected_usages
-from tests.certs.pki.encoding import asking_for, bits, extension, number, oid, seq, set_of, signed, tlv, to_be_signed
+from tests.certs.pki.encoding import (
+    NULL,
+    asking_for,
+    bits,
+    extension,
+    number,
+    oid,
+    seq,
+    set_of,
+    signed,
+    tlv,
+    to_be_signed,
+)
 
 Spec = Callable[..., CertificateSpec]
 
@@ -263,6 +276,18 @@ def test_a_request_with_a_foreign_signature_is_refused(key: Key) -> None:
     """Who cannot sign with the key does not hold it."""
     with pytest.raises(InvalidRequest, match="not by its own key"):
         read_csr(_tampered(key))
+
+
+def test_an_old_device_may_sign_with_sha1() -> None:
+    """Admission lets it pass, so it can be fulfilled as well."""
+    device = rsa.generate_private_key(65537, 2048)
+    spki = device.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    content = to_be_signed(key=spki)
+    signature = device.sign(content, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - what old devices sign with
+
+    request = read_csr(seq(content, seq(oid("1.2.840.113549.1.1.5"), NULL), bits(signature)))
+
+    assert request.public_key == spki
 
 
 def test_the_first_block_counts_whatever_its_label(spec: Spec, key: Key) -> None:
