@@ -110,8 +110,6 @@ class Judge:
             return mutation(request)
         except Undecodable as error:
             return bad_request(str(error))
-        except TypeError as error:
-            return denied(str(error))
 
     def policy_of(self, namespace: str) -> Local:
         """Return the policy for objects of a namespace; of an empty one for objects that have none."""
@@ -152,7 +150,10 @@ class Judge:
 
 def _identified(request: AdmissionRequest) -> Verdict:
     """Write down who asks for a certificate."""
-    found = identity_operations(bytes(request.object), request.user_info)
+    try:
+        found = identity_operations(bytes(request.object), request.user_info)
+    except TypeError as error:  # there is no place to write it
+        return denied(str(error))
     return Verdict(operations=found) if found else ALLOWED
 
 
