@@ -23,7 +23,7 @@ import msgspec
 
 from certs.api.core import Secret
 from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, CAIssuer, IssuerStatus
-from certs.api.meta import ConditionStatus, find_condition, is_true, with_condition
+from certs.api.meta import Condition, ConditionStatus, find_condition, is_true, with_condition
 from certs.decide.effects import Tell
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 from certs.pki.authority import Flaw, UnusableAuthority, read_authority
@@ -127,15 +127,7 @@ def _say_ready(
     issuer: AnyIssuer, *, reason: str, message: str, now: datetime, tell: Tell | None = None
 ) -> SetIssuerStatus | None:
     """Return the status that says so, or None when it stands there already."""
-    conditions = with_condition(
-        issuer.status.conditions,
-        "Ready",
-        ConditionStatus.TRUE,
-        reason=reason,
-        message=message,
-        now=now,
-        generation=issuer.metadata.generation,
-    )
+    conditions = _with_ready(issuer, ConditionStatus.TRUE, reason=reason, message=message, now=now)
     if conditions == issuer.status.conditions:
         return None
     return SetIssuerStatus(msgspec.structs.replace(issuer.status, conditions=conditions), tell)
@@ -194,15 +186,7 @@ def _host(url: str) -> str:
 
 def registered(issuer: AnyIssuer, *, uri: str, email: str, key_hash: str, now: datetime) -> IssuerStatus:
     """Return the status after a registration that went well."""
-    conditions = with_condition(
-        issuer.status.conditions,
-        "Ready",
-        ConditionStatus.TRUE,
-        reason="ACMEAccountRegistered",
-        message=REGISTERED,
-        now=now,
-        generation=issuer.metadata.generation,
-    )
+    conditions = _with_ready(issuer, ConditionStatus.TRUE, reason="ACMEAccountRegistered", message=REGISTERED, now=now)
     acme = ACMEIssuerStatus(uri=uri, last_registered_email=email, last_private_key_hash=key_hash)
     return IssuerStatus(conditions=conditions, acme=acme)
 
@@ -216,13 +200,19 @@ def not_ready(issuer: AnyIssuer, *, reason: str, message: str, now: datetime) ->
         and (old.reason, old.message, old.observed_generation) == (reason, message, issuer.metadata.generation)
     ):
         return None
-    conditions = with_condition(
+    conditions = _with_ready(issuer, ConditionStatus.FALSE, reason=reason, message=message, now=now)
+    return msgspec.structs.replace(issuer.status, conditions=conditions)
+
+
+def _with_ready(
+    issuer: AnyIssuer, status: ConditionStatus, *, reason: str, message: str, now: datetime
+) -> tuple[Condition, ...]:
+    return with_condition(
         issuer.status.conditions,
         "Ready",
-        ConditionStatus.FALSE,
+        status,
         reason=reason,
         message=message,
         now=now,
         generation=issuer.metadata.generation,
     )
-    return msgspec.structs.replace(issuer.status, conditions=conditions)
