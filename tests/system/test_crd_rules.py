@@ -301,13 +301,22 @@ def accepted() -> list[tuple[str, dict[str, Any]]]:
 # Cases that only a webhook sees, since the schema refuses them before it is asked.  cert-manager's schema does, too: a
 # case that is added here must have been tried on that.
 UNSEEN: Final[dict[str, str]] = {
+    "immutable: challenge, a new one of anything": 'spec.type: Unsupported value: "NONSENSE-01"',
     "immutable: challenge, a wait written otherwise is the same wait": "spec.authorizationURL: Required value",
+    "immutable: challenge, keys in another order and unknown fields": 'unknown field "spec.unknown"',
+    "immutable: challenge, only metadata changes": "spec.authorizationURL: Required value",
+    "immutable: order, state and reason may change, and the rest of the spec": "spec.issuerRef: Required value",
+    "immutable: order, the first that is said is set": "spec.issuerRef: Required value",
     "issuer-acme: a CA bundle without PEM headers": "spec.acme.caBundle in body must be of type byte",
     "issuer-dns01: no strategy for CNAMEs": 'spec.acme.solvers[0].dns01.cnameStrategy: Unsupported value: ""',
     "issuer-http01: a parent with a name has a kind": "parentRefs[0].name in body should be at least 1 chars long",
     "issuer-vault: a client key has a certificate": "spec.vault.caBundle in body must be of type byte",
+    "request: a generation that was observed is none of the approval's words": "spec.issuerRef: Required value",
+    "request: an update of the status of what breaks every rule": "spec.issuerRef.name: Required value",
     "request: an update that changes nothing is not judged anew": "spec.usages[0]: Unsupported value",
     "request: approved": "spec.issuerRef: Required value",
+    "request: null is absent, and so is an empty reference": "spec.issuerRef: Required value",
+    "request: of two old approvals the first counts": "spec.issuerRef: Required value",
 }
 
 
