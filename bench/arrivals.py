@@ -18,7 +18,7 @@ from certs.api.challenge import Challenge
 from certs.api.core import Secret
 from certs.api.issuer import ClusterIssuer
 from certs.api.meta import KubeObject, is_true
-from certs.decide.certificate import NEXT_KEY_LABEL
+from certs.decide.certificatesteps import NEXT_KEY_LABEL
 from shim.kube.cluster import Cluster
 from shim.kube.transport import connect
 

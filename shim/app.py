@@ -22,8 +22,8 @@ from typing import Final
 import structlog
 
 from certs.api.challenge import Challenge
-from certs.decide import certificate, challenge, ingress, issuer, order, request
-from certs.decide.certificate import ObservedCertificate
+from certs.decide import certificatesteps, challenge, ingress, issuer, order, request
+from certs.decide.certificatesteps import ObservedCertificate
 from certs.decide.challenge import ObservedChallenge
 from certs.decide.ingress import ObservedIngress
 from certs.decide.issuer import ObservedIssuer
@@ -130,7 +130,7 @@ class Shim:
         )
         return (
             Loop[ObservedIngress, ingress.Step](IngressController(world), self._queue, hook=hook),
-            Loop[ObservedCertificate, certificate.Step](CertificateController(world), self._queue, hook=hook),
+            Loop[ObservedCertificate, certificatesteps.Step](CertificateController(world), self._queue, hook=hook),
             Loop[ObservedRequest, request.Step](RequestController(world), self._queue, hook=hook),
             Loop[ObservedOrder, order.Step](OrderController(world), self._queue, hook=hook),
             Loop[ObservedChallenge, challenge.Step](ChallengeController(world, http01), self._queue, hook=hook),

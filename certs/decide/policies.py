@@ -58,6 +58,17 @@ def stored_leaf(secret: Secret | None) -> Leaf | None:
         return None
 
 
+def has_pair(secret: Secret | None) -> bool:
+    """Does the Secret hold a key and a certificate that belong together, whatever they are for?"""
+    if secret is None:
+        return False
+    leaf = stored_leaf(secret)
+    try:
+        return leaf is not None and matches(decode_key(secret.data.get("tls.key", b"")), leaf)
+    except InvalidKey:
+        return False
+
+
 def _exists(subject: Subject) -> Violation | None:
     if subject.secret is None:
         return Violation("DoesNotExist", "Issuing certificate as Secret does not exist")

@@ -154,14 +154,18 @@ def _obstacle(request: CertificateRequest, issuer: AnyIssuer | None) -> Tell | N
 def signed(
     request: CertificateRequest, chain: bytes, ca: bytes, now: datetime, warnings: tuple[Tell, ...] = ()
 ) -> SetRequestStatus:
-    """Return the status with what the issuer signed, and the approval if it is not there yet."""
+    """Return the status with what the issuer signed, and the approval if it is not there yet.
+
+    That it was approved goes without an event: the certificate says it.
+    """
     try:
         read_chain(chain)
     except InvalidCertificate as error:
         return refused(request, Tell("DecodeError", f"Failed to decode returned certificate: {error}", "Warning"), now)
     status = _with_ready(request, ConditionStatus.TRUE, reason="Issued", message=FETCHED, now=now)
     status = msgspec.structs.replace(status, certificate=chain, ca=ca)
-    return _with_approval(request, SetRequestStatus(status, (*warnings, Tell("CertificateIssued", FETCHED))), now)
+    approved = _with_approval(request, SetRequestStatus(status), now)
+    return SetRequestStatus(approved.status, (*warnings, Tell("CertificateIssued", FETCHED)))
 
 
 def not_yet_signed(request: CertificateRequest, why: Failure, now: datetime) -> SetRequestStatus | None:

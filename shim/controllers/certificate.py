@@ -12,18 +12,17 @@ import structlog
 from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
 from certs.api.core import Secret
+from certs.api.issuer import issuer_types
 from certs.api.meta import (
-    Condition,
-    ConditionStatus,
     IssuerReference,
     KubeObject,
     ObjectMeta,
-    find_condition,
+    is_true,
     owner_reference,
-    with_condition,
 )
 from certs.decide import certificate as decision
-from certs.decide.certificate import (
+from certs.decide import certificatestatus as statuses
+from certs.decide.certificatesteps import (
     NEXT_KEY_LABEL,
     CreateRequest,
     DeleteNextKey,
@@ -41,6 +40,7 @@ from certs.decide.policies import (
     PRIVATE_KEY_SECRET,
     REVISION,
 )
+from certs.decide.request import IN_PROCESS, OUR_GROUP
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
@@ -61,6 +61,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
 ISSUING: Final = "cert-manager-certificates-issuing"
+GENERATED: Final = "Generated"
 
 
 class CertificateController:
@@ -84,6 +85,7 @@ class CertificateController:
             requests=tuple(stores.requests.by_index(OWNER, certificate.metadata.uid)),
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
+            signs_at_once=self._signs_at_once(certificate),
         )
         keys = {
             secret.metadata.name: secret
@@ -108,6 +110,7 @@ class CertificateController:
                 self._store_next_key(observed, step)
             case DeleteNextKey():
                 client.delete(Secret, namespace, step.name)
+                self._world.tell(certificate, step.tell, f"{COMPONENT}-key-manager")
             case CreateRequest():
                 self._create_request(observed, step)
             case DeleteRequest():
@@ -120,8 +123,7 @@ class CertificateController:
                 written = client.update_status(
                     msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
                 )
-                if step.tell is not None:
-                    self._world.tell(written, (step.tell,), ISSUING)
+                self._world.tell(written, step.tell, ISSUING)
 
     def report(self, observed: ObservedCertificate, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in an event what failed, and in the Issuing condition if an issuance is under way or cannot begin."""
@@ -129,25 +131,23 @@ class CertificateController:
         sentence = with_next_attempt(failure, retry_at)
         reason = failure.reason or "IssuingFailed"
         self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
-        issuing = find_condition(certificate.status.conditions, "Issuing")
-        if issuing is None or issuing.status is not ConditionStatus.TRUE:
-            if isinstance(failure, Transient | RateLimited | UnmakeableKeystore):
-                return
-            issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
-        status = decision.with_readiness(observed, certificate.status, now)
-        conditions = with_condition(
-            status.conditions,
-            "Issuing",
-            issuing.status,
-            reason=issuing.reason,
-            message=sentence,
-            now=now,
-            generation=certificate.metadata.generation,
-        )
-        status = msgspec.structs.replace(status, conditions=conditions)
+        is_held_up = not isinstance(failure, Transient | RateLimited | UnmakeableKeystore)
+        status = statuses.cannot_go_on(observed, reason, sentence, now, is_held_up=is_held_up)
         if status != certificate.status:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
+
+    def _signs_at_once(self, certificate: Certificate) -> bool:
+        """Would a request be approved and signed by us within the moment?"""
+        ref = certificate.spec.issuer_ref
+        issuer = self._world.stores.issuer(certificate.metadata.namespace, ref)
+        return (
+            self._world.settings.auto_approve
+            and ref.effective_group == OUR_GROUP
+            and issuer is not None
+            and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
+            and is_true(issuer.status.conditions, "Ready")
+        )
 
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
@@ -168,7 +168,8 @@ class CertificateController:
             # Made before a crash, or by an act whose answer was lost: the next observe finds it.
             self._world.client.get(Secret, certificate.metadata.namespace, step.name)
             return
-        self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
+        if not (step.quietly and tell.reason == GENERATED):
+            self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
 
     def _create_request(self, observed: ObservedCertificate, step: CreateRequest) -> None:
         certificate = observed.certificate
@@ -186,8 +187,7 @@ class CertificateController:
         except AlreadyExists:
             self._world.client.get(CertificateRequest, certificate.metadata.namespace, step.name)
             return
-        tell = Tell("Requested", f'Created new CertificateRequest resource "{step.name}"')
-        self._world.tell(certificate, (tell,), f"{COMPONENT}-request-manager")
+        self._world.tell(certificate, step.tell, f"{COMPONENT}-request-manager")
 
     def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         assert observed.next_key is not None  # noqa: S101  decided so
@@ -225,7 +225,7 @@ def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
     """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit the spec."""
     spec = observed.certificate.spec.private_key or PrivateKey()
     stored = observed.secret.data.get("tls.key") if observed.secret is not None else None
-    made = Tell("Generated", f'Stored new private key in temporary Secret resource "{name}"')
+    made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
     if stored and spec.rotation_policy is RotationPolicy.NEVER:
         secret = observed.certificate.spec.secret_name
         try:

@@ -18,7 +18,8 @@ from certs.api.certificate import (
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.core import Secret
 from certs.api.meta import Condition, ConditionStatus, IssuerReference, find_condition, is_true
-from certs.decide.certificate import (
+from certs.decide.certificate import decide
+from certs.decide.certificatesteps import (
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
@@ -27,7 +28,6 @@ from certs.decide.certificate import (
     Step,
     StoreNextKey,
     WriteSecret,
-    decide,
     revision_of,
 )
 from certs.decide.effects import Tell
@@ -82,6 +82,12 @@ def settled(of: Certificate | None = None, now: datetime = NOW, **fields: Any) -
     return with_status(cert, step.status)
 
 
+def asking(revision: int) -> CreateRequest:
+    """Return the step that creates the request of a revision."""
+    name = f"shop-{revision}"
+    return CreateRequest(name, revision, (Tell("Requested", f'Created new CertificateRequest resource "{name}"'),))
+
+
 def status_of(step: Step | Outcome) -> CertificateStatus:
     assert isinstance(step, SetCertificateStatus)
     return step.status
@@ -115,13 +121,13 @@ def test_the_key_comes_before_the_word() -> None:
     assert said(status.conditions, "Ready") == ("False", "DoesNotExist", why)
     assert status.next_private_key_secret_name == KEY
     assert isinstance(step, SetCertificateStatus)
-    assert step.tell == Tell("Issuing", why)
+    assert step.tell == (Tell("Issuing", why),)
 
 
 @pytest.mark.parametrize(
     ("observed", "expected"),
     [
-        pytest.param(issuing(), CreateRequest("shop-1", 1), id="no request"),
+        pytest.param(issuing(), asking(1), id="no request"),
         pytest.param(issuing(request()), DONE, id="request is new"),
         pytest.param(
             issuing(with_status(request(), CertificateRequestStatus(conditions=(condition("Approved"),)))),
@@ -146,7 +152,10 @@ def test_the_key_comes_before_the_word() -> None:
         ),
         pytest.param(
             issuing(of=with_issuing(certificate(private_key=PrivateKey(algorithm=KeyAlgorithm.ED25519)))),
-            DeleteNextKey(KEY),
+            DeleteNextKey(
+                KEY,
+                (Tell("Deleted", "Regenerating private key due to change in fields: [spec.privateKey.algorithm]"),),
+            ),
             id="next key does not fit the spec any more",
         ),
     ],
@@ -193,7 +202,7 @@ def test_what_is_signed_is_stored_then_told() -> None:
     assert (status.not_before, status.not_after) == (NOW - DAY, NOW + 89 * DAY)
     assert status.renewal_time == NOW + 59 * DAY
     assert isinstance(step, SetCertificateStatus)
-    assert step.tell == Tell("Issuing", "The certificate has been successfully issued")
+    assert step.tell == (Tell("Issuing", "The certificate has been successfully issued"),)
 
 
 def test_a_key_lost_after_the_secret_was_written_does_not_matter() -> None:
@@ -258,7 +267,7 @@ def test_an_attempt_fails(brought: CertificateRequest, reason: str, message: str
     assert said(status.conditions, "Issuing") == ("False", reason, RETRIED + message)
     assert (status.last_failure_time, status.failed_issuance_attempts) == (NOW, 3)
     assert isinstance(step, SetCertificateStatus)
-    assert step.tell == Tell(reason, RETRIED + message, "Warning")
+    assert step.tell == (Tell(reason, RETRIED + message, "Warning"),)
 
 
 def test_a_denial_that_is_not_true_is_none() -> None:
@@ -397,7 +406,7 @@ def test_a_settled_certificate_is_issued_again(after: Certificate, held: Secret 
     status = status_of(decide(observed, NOW))
 
     assert said(status.conditions, "Issuing")[:2] == ("True", reason)
-    assert decide(issuing(request(before), of=with_status(cert, status), held=held), NOW) == CreateRequest("shop-2", 2)
+    assert decide(issuing(request(before), of=with_status(cert, status), held=held), NOW) == asking(2)
 
 
 @pytest.mark.parametrize("kind", ["Opaque", "kubernetes.io/tls", "example.org/own", ""])

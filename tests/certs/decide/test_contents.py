@@ -17,7 +17,8 @@ from certs.api.certificate import (
     PKCS12Keystore,
 )
 from certs.api.core import Secret
-from certs.decide.certificate import ObservedCertificate, RewriteSecret, SetCertificateStatus, decide
+from certs.decide.certificate import decide
+from certs.decide.certificatesteps import ObservedCertificate, RewriteSecret, SetCertificateStatus
 from certs.decide.contents import outdated
 from certs.outcomes import Wait
 from certs.pki.keystore import output_formats

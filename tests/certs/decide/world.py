@@ -20,11 +20,12 @@ from certs.api.core import Secret
 from certs.api.issuer import Issuer
 from certs.api.meta import controller_of, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, Order
-from certs.decide import certificate as certificates
+from certs.decide import certificatesteps as certificates
 from certs.decide import challenge as challenges
 from certs.decide import order as orders
 from certs.decide import request as requests
-from certs.decide.certificate import NEXT_KEY_LABEL
+from certs.decide.certificate import decide as decide_certificate
+from certs.decide.certificatesteps import NEXT_KEY_LABEL
 from certs.decide.challenge import ObservedChallenge, Progress, SetChallengeStatus
 from certs.decide.order import ObservedOrder, Seen
 from certs.outcomes import Done, Wait
@@ -161,7 +162,7 @@ class World:
 
     def turn_certificate(self) -> bool:
         observed = self.observed()
-        step = certificates.decide(observed, self.now)
+        step = decide_certificate(observed, self.now)
         if self._is_rest(step):
             return False
         self._took(step)

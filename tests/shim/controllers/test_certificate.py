@@ -16,7 +16,7 @@ from certs.api.certificate import (
     X509Subject,
 )
 from certs.api.meta import IssuerReference, find_condition, owner_reference
-from certs.decide.certificate import StoreNextKey
+from certs.decide.certificatesteps import StoreNextKey
 from certs.outcomes import Permanent, Transient, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.keys import decode_key, matches

@@ -85,7 +85,7 @@ def test_a_ca_signs_in_one_write(
     assert ready_of(of).reason == "Issued"
     assert read_chain(of.status.certificate)[0].dns_names == (HOST,)
     assert read_chain(of.status.ca)[0].common_name == "Root"
-    assert [reason for _, reason, _ in events()] == ["cert-manager.io", "CertificateIssued"]
+    assert [reason for _, reason, _ in events()] == ["CertificateIssued"]
     assert sum(api.count(verb) for verb in WRITES) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_certificate_signs_itself(controller: RequestController, stores: Store
     assert drive(controller, "web", "shop-1") == ["Sign", "Done"]
 
     assert written(stores).status.certificate == written(stores).status.ca
-    assert [reason for _, reason, _ in events()] == ["cert-manager.io", "BadConfig", "CertificateIssued"]
+    assert [reason for _, reason, _ in events()] == ["BadConfig", "CertificateIssued"]
 
 
 def test_a_missing_secret_is_said_once_and_then_waited_for(

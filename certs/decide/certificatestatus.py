@@ -1,0 +1,126 @@
+"""The status of a Certificate at each turn of its life, built from what is observed and from the clock.
+
+Each is one write: Ready and the times are always brought along, so that they are true whenever anything is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from certs.api.certificate import CertificateStatus
+from certs.api.meta import Condition, ConditionStatus, find_condition, with_condition, without_condition
+from certs.decide.certificatesteps import ObservedCertificate, SetCertificateStatus
+from certs.decide.effects import Tell
+from certs.decide.policies import Violation, reason_not_ready, renewal_due, stored_leaf
+
+UP_TO_DATE: Final = "Certificate is up to date and has not expired"
+ISSUED: Final = "The certificate has been successfully issued"
+
+
+def with_readiness(observed: ObservedCertificate, status: CertificateStatus, now: datetime) -> CertificateStatus:
+    """Return the status with Ready and the times computed from the Secret and the clock."""
+    certificate = observed.certificate
+    violation = reason_not_ready(observed.subject, now)
+    leaf = stored_leaf(observed.secret)
+    conditions = with_condition(
+        status.conditions,
+        "Ready",
+        ConditionStatus.TRUE if violation is None else ConditionStatus.FALSE,
+        reason="Ready" if violation is None else violation.reason,
+        message=UP_TO_DATE if violation is None else violation.message,
+        now=now,
+        generation=certificate.metadata.generation,
+    )
+    return msgspec.structs.replace(
+        status,
+        conditions=conditions,
+        not_before=leaf.not_before if leaf else None,
+        not_after=leaf.not_after if leaf else None,
+        renewal_time=renewal_due(observed.subject),
+    )
+
+
+def begun(observed: ObservedCertificate, violation: Violation, next_key: str, now: datetime) -> CertificateStatus:
+    """Return that and why we are issuing, and with which key."""
+    status = with_issuing(
+        observed, with_readiness(observed, observed.certificate.status, now), now, violation.reason, violation.message
+    )
+    return msgspec.structs.replace(status, next_private_key_secret_name=next_key)
+
+
+def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus:
+    """Return the one write for the end of an issuance: revision, Ready, times, and everything of the attempt gone."""
+    status = msgspec.structs.replace(
+        observed.certificate.status,
+        conditions=without_condition(observed.certificate.status.conditions, "Issuing"),
+        revision=observed.next_revision,
+        next_private_key_secret_name=None,
+        last_failure_time=None,
+        failed_issuance_attempts=None,
+    )
+    # The policies must see the new revision.
+    settled = replace(observed, certificate=msgspec.structs.replace(observed.certificate, status=status))
+    return SetCertificateStatus(with_readiness(settled, status, now), (Tell("Issuing", ISSUED),))
+
+
+def gave_up(observed: ObservedCertificate, reason: str, message: str, now: datetime) -> SetCertificateStatus:
+    """Return the end of an attempt that failed; the back-off begins."""
+    sentence = f"The certificate request has failed to complete and will be retried: {message}"
+    before = observed.certificate.status
+    status = with_issuing(
+        observed, with_readiness(observed, before, now), now, reason, sentence, status=ConditionStatus.FALSE
+    )
+    status = msgspec.structs.replace(
+        status,
+        last_failure_time=now.replace(microsecond=0),
+        failed_issuance_attempts=(before.failed_issuance_attempts or 0) + 1,
+    )
+    return SetCertificateStatus(status, (Tell(reason, sentence, "Warning"),))
+
+
+def held_up(observed: ObservedCertificate, why: str, now: datetime) -> CertificateStatus:
+    """Return the status while the issuer works, with what holds things up in Issuing if that is known."""
+    status = with_readiness(observed, observed.certificate.status, now)
+    issuing = find_condition(status.conditions, "Issuing")
+    if issuing is None or not why or issuing.message == why:
+        return status
+    return with_issuing(observed, status, now, issuing.reason, why)
+
+
+def cannot_go_on(
+    observed: ObservedCertificate, reason: str, sentence: str, now: datetime, *, is_held_up: bool
+) -> CertificateStatus:
+    """Return that an act has failed: in Issuing, if an issuance is under way, or (`is_held_up`) cannot begin."""
+    issuing = find_condition(observed.certificate.status.conditions, "Issuing")
+    if issuing is None or issuing.status is not ConditionStatus.TRUE:
+        if not is_held_up:
+            return observed.certificate.status
+        issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
+    status = with_readiness(observed, observed.certificate.status, now)
+    return with_issuing(observed, status, now, issuing.reason, sentence, status=issuing.status)
+
+
+def with_issuing(
+    observed: ObservedCertificate,
+    base: CertificateStatus,
+    now: datetime,
+    reason: str,
+    message: str,
+    *,
+    status: ConditionStatus = ConditionStatus.TRUE,
+) -> CertificateStatus:
+    """Return the status with that Issuing condition."""
+    conditions = with_condition(
+        base.conditions,
+        "Issuing",
+        status,
+        reason=reason,
+        message=message,
+        now=now,
+        generation=observed.certificate.metadata.generation,
+    )
+    return msgspec.structs.replace(base, conditions=conditions)

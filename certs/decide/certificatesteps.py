@@ -1,0 +1,169 @@
+"""What is looked at of a Certificate, and what may be done about it: the values between observe, decide and act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from certs.api.certificate import Certificate, CertificateStatus
+from certs.api.certificaterequest import CertificateRequest
+from certs.api.core import Secret
+from certs.decide.backoff import BackoffLimits
+from certs.decide.effects import Tell
+from certs.decide.policies import REVISION, Subject
+from certs.names import next_key_secret_name
+
+NEXT_KEY: Final = "tls.key"
+NEXT_KEY_LABEL: Final = "cert-manager.io/next-private-key"
+# A revision is a signed 64-bit number.
+MOST_DIGITS: Final = 18
+
+
+class NewKey(Enum):
+    """How it stands with a private key for the next issuance, should one be needed."""
+
+    AT_HAND = auto()  # made already, or made in no time
+    UNDER_WAY = auto()  # being made
+    TO_BE_ORDERED = auto()  # takes its time, and nobody has begun
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCertificate:
+    """A Certificate and everything that belongs to it."""
+
+    certificate: Certificate
+    secret: Secret | None = None
+    next_key: Secret | None = None
+    requests: tuple[CertificateRequest, ...] = ()
+    rivals: tuple[Certificate, ...] = ()
+    leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
+    limits: BackoffLimits = field(default_factory=BackoffLimits)
+    is_rewritten: bool = False  # as it stands, the Secret is our answer to this spec: what else is in it is not ours
+    new_key: NewKey = NewKey.AT_HAND
+    signs_at_once: bool = False  # the issuer is ready and signs in this process: the end of an issuance is a moment off
+    no_temporary: bool = False  # a temporary certificate of this spec was tried, and cannot be made
+
+    @property
+    def subject(self) -> Subject:
+        """What the policies look at."""
+        revision = self.certificate.status.revision
+        return Subject(self.certificate, self.secret, self.request(revision) if revision else None)
+
+    @property
+    def next_revision(self) -> int:
+        """The number of the issuance under way, or of the next one."""
+        return (self.certificate.status.revision or 0) + 1
+
+    @property
+    def next_request(self) -> CertificateRequest | None:
+        """The request of the issuance under way."""
+        return self.request(self.next_revision)
+
+    @property
+    def next_key_names(self) -> tuple[str, ...]:
+        """Where the next private key may be: where the status says, and where this issuance puts it.
+
+        Only a Secret that is marked as this Certificate's next private key counts as one: a status that
+        names any other must not get that deleted.
+        """
+        named = self.certificate.status.next_private_key_secret_name
+        return (*((named,) if named else ()), self.next_key_name)
+
+    @property
+    def next_key_name(self) -> str:
+        """Name of the Secret in which this issuance puts its private key."""
+        return next_key_secret_name(self.certificate.metadata, self.next_revision)
+
+    def request(self, revision: int) -> CertificateRequest | None:
+        """Return the request of that revision, or None."""
+        return next((request for request in self.requests if revision_of(request) == revision), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """Have a private key made that takes its time; the Certificate is woken when it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNextKey:
+    """Make a private key (or take the stored one, policy Never) and create its Secret.
+
+    `quietly`: that one was made is no news where the certificate follows within the moment.
+    """
+
+    name: str
+    quietly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNextKey:
+    """Delete the next private key: used, or of no use."""
+
+    name: str
+    tell: tuple[Tell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """Create the CertificateRequest of that name and revision, for the next private key."""
+
+    name: str
+    revision: int
+    tell: tuple[Tell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """Delete a CertificateRequest that does not fit, or beyond the history limit."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTemporary:
+    """Sign the request with a CA that nobody trusts, so that whoever serves the Secret can start."""
+
+    request: CertificateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSecret:
+    """Write the next private key and the signed chain into the Secret."""
+
+    request: CertificateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteSecret:
+    """Write the Secret's own key and chain again, with the formats and keystores that the spec asks for."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetCertificateStatus:
+    """Write the status and tell."""
+
+    status: CertificateStatus
+    tell: tuple[Tell, ...] = ()
+
+
+Step = (
+    OrderKey
+    | StoreNextKey
+    | DeleteNextKey
+    | CreateRequest
+    | DeleteRequest
+    | WriteTemporary
+    | WriteSecret
+    | RewriteSecret
+    | SetCertificateStatus
+)
+
+
+def revision_of(request: CertificateRequest) -> int:
+    """Return the revision that a request is annotated with; 0 when there is none that can be read."""
+    text = request.metadata.annotations.get(REVISION, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
