@@ -195,8 +195,12 @@ def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: d
         return _failed(request, Tell("OrderFailed", message, "Warning"), now)
     if state is ACMEState.VALID and order.status.certificate:
         return _issued(request, order, now)
-    waiting = Tell("OrderPending", _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason))
-    return _pending(request, waiting, approved=approved, now=now, quiet=True)
+    if state is ACMEState.VALID:
+        place = f"{request.metadata.namespace}/{order.metadata.name}"
+        message = f"Waiting for order-controller to add certificate data to Order {place}"
+    else:
+        message = _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason)
+    return _pending(request, Tell("OrderPending", message), approved=approved, now=now, quiet=True)
 
 
 def _is_for(order: Order, request: CertificateRequest) -> bool:

@@ -19,7 +19,7 @@ from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from shim.controllers.world import World, with_next_attempt
 from shim.issuers.registry import signers
-from shim.kube.errors import AlreadyExists
+from shim.kube.errors import AlreadyExists, Forbidden, Invalid
 
 COMPONENT: Final = "cert-manager-certificaterequests"
 APPROVER: Final = f"{COMPONENT}-approver"
@@ -130,7 +130,12 @@ class RequestController:
             self._world.untried.drop(place)
             self._world.client.get(Order, request.metadata.namespace, step.name)
             return
-        tell = Tell("OrderCreated", f"Created Order resource {request.metadata.namespace}/{step.name}")
+        except (Forbidden, Invalid) as error:  # a quota, a policy: not a thing of seconds
+            self._world.untried.drop(place)
+            raise WaitingForUser(
+                f"Failed to create new order resource {place}: {error}", reason="OrderCreatingError"
+            ) from error
+        tell = Tell("OrderCreated", f"Created Order resource {place}")
         self._world.tell(request, (tell,), ACME)
 
 

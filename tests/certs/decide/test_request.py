@@ -300,8 +300,13 @@ def test_a_certificate_is_taken_over() -> None:
 
 
 def test_a_valid_order_without_certificate_is_waited_for() -> None:
-    """The state alone is not the certificate."""
-    assert decide(observed(pending(), made=order(status=OrderStatus(state=ACMEState.VALID))), NOW) == DONE
+    """The state alone is not the certificate; only an Order that is adopted can be seen like this."""
+    made = order(status=OrderStatus(state=ACMEState.VALID))
+    step = set_status(decide(observed(pending(), made=made), NOW))
+
+    message = f"Waiting for order-controller to add certificate data to Order web/{NAME}"
+    assert ready(step) == ("False", "Pending", message)
+    assert decide(observed(with_status(request(), step.status), made=made), NOW) == DONE
 
 
 @pytest.mark.parametrize(
