@@ -20,6 +20,7 @@ from certs.annotations import TEMPORARY_CERTIFICATE
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.api.meta import find_condition, is_true
+from certs.decide.approval import is_judged
 from certs.decide.certificatestatus import begun, finished, gave_up, held_up
 from certs.decide.certificatesteps import (
     NEXT_KEY,
@@ -187,13 +188,20 @@ def _say_waiting(observed: ObservedCertificate, next_key: Secret, now: datetime)
     request = observed.next_request
     if request is not None and _wants_temporary(observed, next_key):
         return WriteTemporary(request)
-    ready = find_condition(request.status.conditions, "Ready") if request is not None else None
-    why = ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
-    status = held_up(observed, why, now)
+    status = held_up(observed, _why_waiting(observed, request), now)
     if status != observed.certificate.status:
         return SetCertificateStatus(status)
     leaf = stored_leaf(observed.secret)
     return Wait(leaf.not_after, "expiry of the old certificate") if leaf and leaf.not_after > now else DONE
+
+
+def _why_waiting(observed: ObservedCertificate, request: CertificateRequest | None) -> str:
+    if request is None:
+        return ""
+    if not observed.auto_approve and not is_judged(request):
+        return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
+    ready = find_condition(request.status.conditions, "Ready")
+    return ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
 
 
 def _wants_temporary(observed: ObservedCertificate, next_key: Secret) -> bool:

@@ -29,7 +29,6 @@ from certs.outcomes import DONE, Failure, Outcome, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 
-OUR_GROUP: Final = "cert-manager.io"
 FETCHED: Final = "Certificate fetched from issuer successfully"
 DENIED: Final = "The CertificateRequest was denied by an approval controller"
 
