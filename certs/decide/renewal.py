@@ -70,7 +70,7 @@ def _desired(
     lifetime = not_after - not_before
     refused = ""
     for said, before in _wishes(spec, lifetime):
-        desired = _whole(not_after - before) if before < lifetime else not_before
+        desired = _whole(not_after - before)
         if desired > issued_at:
             return desired, _remark(refused, not_after - issued_at, before) if refused else None
         refused = refused or said

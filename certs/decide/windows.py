@@ -32,6 +32,8 @@ BEFORE_CLOSING: Final = timedelta(minutes=5)
 # Cron looks no further ahead, so neither do we look further back.
 HORIZON: Final = timedelta(days=365 * YEARS_AHEAD)
 SECOND: Final = timedelta(seconds=1)
+# A leap day costs ten milliseconds in the worst case, and an object has room for twenty thousand windows.
+MOST_WINDOWS: Final = 100
 
 
 class Schedule(Protocol):
@@ -60,11 +62,15 @@ class Span:
 
 
 class UnreadableWindow(ValueError):
-    """A window that only an object stored without admission has; `str()` names it and says what is wrong."""
+    """Windows that cannot be looked at, mostly of an object stored without admission; `str()` names which, and why."""
 
 
 def read_windows(windows: Sequence[RenewalWindow], anchor: datetime) -> tuple[Window, ...]:
     """Return the windows of a spec; `@every` counts from the anchor.  Raises `UnreadableWindow` at the first bad."""
+    if len(windows) > MOST_WINDOWS:
+        raise UnreadableWindow(
+            f"renewal.windows: no more than {MOST_WINDOWS} are looked at, and there are {len(windows)}"
+        )
     return tuple(_read(index, window, anchor) for index, window in enumerate(windows))
 
 

@@ -96,7 +96,8 @@ def test_what_would_renew_for_ever_is_clamped_and_said(
         pytest.param({"renew_before": "60m"}, NOW + HOUR, NOW + 80 * timedelta(minutes=1), True, id="due when issued"),
         pytest.param({"renew_before": "90m"}, NOW + HOUR, NOW + 80 * timedelta(minutes=1), True, id="due before that"),
         pytest.param({"renew_before": "90m"}, None, NOW + HOUR / 2, False, id="nobody knows when it was issued"),
-        pytest.param({"renew_before": "90m"}, NOW - HOUR, NOW + HOUR / 2, False, id="notBefore is in the future"),
+        pytest.param({"renew_before": "90m"}, NOW - HOUR, NOW + HOUR / 2, False, id="notBefore was in the future"),
+        pytest.param({"renew_before": "150m"}, NOW - HOUR, NOW + 80 * timedelta(minutes=1), True, id="due before it"),
         pytest.param(
             {"renew_before_percentage": 50}, NOW + HOUR, NOW + 80 * timedelta(minutes=1), True, id="percentage"
         ),

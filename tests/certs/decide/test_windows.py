@@ -104,7 +104,9 @@ def plan(
             id="the latest before",
         ),
         pytest.param((DAILY,), "2026-03-04T12:30", 23 * HOUR, "2026-03-04T11:55", id="the next leaves no room"),
-        pytest.param((DAILY,), "2026-03-04T12:30", 24 * HOUR, "2026-03-05T10:00", id="the next leaves just enough"),
+        pytest.param(
+            (DAILY,), "2026-03-04T12:30", timedelta(seconds=86000), "2026-03-05T10:00", id="the next leaves just enough"
+        ),
     ],
 )
 def test_moment_is_moved_into_a_window(
@@ -163,6 +165,9 @@ def test_windows_open_by_the_clock_of_their_zone(window: tuple[str, str, str], d
             ("0 10 1 3 *", "2h", ""), timedelta(days=3, hours=2, minutes=30), None, id="issued before it, just"
         ),
         pytest.param(("0 10 1 3 *", "2h", ""), timedelta(days=3, hours=2), None, id="issued when it was open"),
+        pytest.param(
+            ("0 10 1 3 *", "2h", ""), timedelta(seconds=288200), None, id="too young shortly before it closes"
+        ),
         pytest.param(("0 10 1 3 *", "2h", ""), 2 * DAY, None, id="over when it was issued"),
         pytest.param(("0 10 1 1 *", "1440h", ""), 10 * DAY, "2026-03-02T09:55", id="open for long after the issuance"),
     ],
@@ -222,6 +227,14 @@ def test_window_that_is_none_is_named(window: tuple[str, str, str], error: str) 
     assert planned.at == at("2026-03-04T11:00")
     assert planned.error.startswith("renewal.windows[1]: ")
     assert error in planned.error
+
+
+def test_windows_beyond_number_are_told() -> None:
+    """Nobody keeps a worker busy with twenty thousand of them."""
+    assert plan(*[DAILY] * 100, desired="2026-03-04T11:00", left=30 * DAY).error == ""
+    assert plan(*[DAILY] * 101, desired="2026-03-04T11:00", left=30 * DAY) == RenewalPlan(
+        at("2026-03-04T11:00"), error="renewal.windows: no more than 100 are looked at, and there are 101"
+    )
 
 
 def test_every_counts_from_the_issuance() -> None:
@@ -292,6 +305,11 @@ def test_looking_back_asks_a_bounded_number_of_times(cron: str, expected: str | 
 
     assert found == (at(expected) if expected else None)
     assert len(schedule.asked) <= MOST_QUESTIONS
+
+
+def test_looking_back_does_not_begin_where_cron_gives_up() -> None:
+    """There is no leap day in 2100, so that from 2096 cron sees none for eight years."""
+    assert latest_start(parse_cron("0 0 29 2 *"), at("2096-03-01"), at("2105-01-01")) == at("2104-02-29")
 
 
 def test_fitting_asks_a_bounded_number_of_times() -> None:
