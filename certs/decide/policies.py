@@ -30,6 +30,10 @@ REVISION: Final = "cert-manager.io/certificate-revision"
 PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
 
 
+RENEWING: Final = "Renewing"
+WINDOW_ERROR: Final = "WindowError"
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A reason for machines and a message for people."""
@@ -200,7 +204,7 @@ def reason_to_issue(subject: Subject, now: datetime) -> Violation | None:
         message = f"Renewing certificate without satisfying renewal windows at: {moment_text(plan.at)}"
     else:
         message = f"Renewing certificate as renewal was scheduled at {moment_text(plan.at)}"
-    return Violation("Renewing", message)
+    return Violation(RENEWING, message)
 
 
 def reason_not_ready(subject: Subject, now: datetime) -> Violation | None:
@@ -213,7 +217,7 @@ def reason_not_ready(subject: Subject, now: datetime) -> Violation | None:
         return Violation("Expired", f"Certificate expired on {leaf.not_after:%a, %d %b %Y %H:%M:%S} UTC")
     plan = renewal_plan(subject)
     if plan is not None and plan.error:
-        return Violation("WindowError", f"Could not calculate renewal time: {plan.error}")
+        return Violation(WINDOW_ERROR, f"Could not calculate renewal time: {plan.error}")
     return None
 
 
