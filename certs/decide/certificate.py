@@ -23,9 +23,11 @@ from typing import Final
 
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition, is_true
+from certs.decide.ari import next_question
 from certs.decide.backoff import next_attempt
 from certs.decide.certificatestatus import finished, news_of_renewal, with_readiness
 from certs.decide.certificatesteps import (
+    AskRenewalInfo,
     DeleteNextKey,
     DeleteRequest,
     ObservedCertificate,
@@ -39,6 +41,7 @@ from certs.decide.contents import outdated
 from certs.decide.issuance import begin, is_stored, issue, issue_at_once
 from certs.decide.policies import Violation, reason_to_issue, renewal_due, stored_leaf
 from certs.outcomes import DONE, Outcome, Wait
+from certs.pki.ari import certificate_id
 
 # Somebody else's Certificate holds the Secret; nothing tells us when that ends, but its deletion wakes us.
 SHARED_SECRET_RECHECK: Final = timedelta(minutes=3)
@@ -102,7 +105,14 @@ def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     if step is not None:
         return step
     leaf = stored_leaf(observed.secret)
-    moments = [moment for moment in (renewal_due(observed.subject), leaf and leaf.not_after) if moment and moment > now]
+    ask_at = next_question(leaf, observed.certificate.status, observed.asked) if leaf and observed.heeds_ari else None
+    if leaf is not None and ask_at is not None and ask_at <= now < leaf.not_after:
+        return AskRenewalInfo(certificate_id(leaf))
+    moments = (renewal_due(observed.subject), leaf.not_after if leaf is not None else None, ask_at)
+    return _wait([moment for moment in moments if moment is not None and moment > now])
+
+
+def _wait(moments: list[datetime]) -> Outcome:
     return Wait(min(moments), "renewal") if moments else DONE
 
 

@@ -85,6 +85,7 @@ def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStat
         next_private_key_secret_name=None,
         last_failure_time=None,
         failed_issuance_attempts=None,
+        acme=None,  # what the CA has said was about the certificate before
     )
     # The policies must see the new revision.
     settled = replace(observed, certificate=msgspec.structs.replace(observed.certificate, status=status))

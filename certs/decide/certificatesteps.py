@@ -9,6 +9,7 @@ from typing import Final
 from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
+from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits
 from certs.decide.effects import Tell
 from certs.decide.policies import REVISION, Subject
@@ -43,13 +44,22 @@ class ObservedCertificate:
     new_key: NewKey = NewKey.AT_HAND
     signs_at_once: bool = False  # the issuer is ready and signs in this process: the end of an issuance is a moment off
     auto_approve: bool = True  # requests are approved by us; otherwise somebody else has to
+    by_acme: bool = False  # the issuer is an ACME CA
+    heeds_ari: bool = False  # and its renewal information is to be asked for, and counts
+    asked: Asked | None = None  # what this process remembers of having asked
     no_temporary: bool = False  # a temporary certificate of this spec was tried, and cannot be made
 
     @property
     def subject(self) -> Subject:
         """What the policies look at."""
         revision = self.certificate.status.revision
-        return Subject(self.certificate, self.secret, self.request(revision) if revision else None)
+        return Subject(
+            self.certificate,
+            self.secret,
+            self.request(revision) if revision else None,
+            by_acme=self.by_acme,
+            heeds_ari=self.heeds_ari,
+        )
 
     @property
     def next_revision(self) -> int:
@@ -151,6 +161,13 @@ class SetCertificateStatus:
     tell: tuple[Tell, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AskRenewalInfo:
+    """Ask the CA when it suggests to renew the certificate of that identifier, and store what is new in its answer."""
+
+    certificate_id: str
+
+
 Step = (
     OrderKey
     | StoreNextKey
@@ -161,6 +178,7 @@ Step = (
     | WriteSecret
     | RewriteSecret
     | SetCertificateStatus
+    | AskRenewalInfo
 )
 
 

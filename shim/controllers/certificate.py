@@ -12,7 +12,7 @@ import structlog
 from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
 from certs.api.core import Secret
-from certs.api.issuer import issuer_types
+from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
     IssuerReference,
     KubeObject,
@@ -24,6 +24,7 @@ from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
 from certs.decide.certificatesteps import (
     NEXT_KEY_LABEL,
+    AskRenewalInfo,
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
@@ -52,6 +53,7 @@ from shim.controllers.contents import (
     stored_data,
     stored_issuer,
 )
+from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
@@ -78,6 +80,9 @@ class CertificateController:
         certificate = stores.certificates.get(namespace, name)
         if certificate is None:
             return None
+        ref = certificate.spec.issuer_ref
+        is_foreign = ref.effective_group != certificate.resource.group
+        issuer = None if is_foreign else stores.issuer(namespace, ref)
         sharing = stores.certificates.by_index(SECRET, f"{namespace}/{certificate.spec.secret_name}")
         observed = ObservedCertificate(
             certificate=certificate,
@@ -86,7 +91,10 @@ class CertificateController:
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
             auto_approve=self._world.settings.auto_approve,
-            signs_at_once=self._signs_at_once(certificate),
+            signs_at_once=self._world.settings.auto_approve and signs_at_once(issuer),
+            by_acme=issuer is not None and issuer.spec.acme is not None,
+            heeds_ari=heeds_ari(issuer),
+            asked=self._world.asked.get(certificate.metadata.uid),
         )
         keys = {
             secret.metadata.name: secret
@@ -120,6 +128,9 @@ class CertificateController:
                 self._write_secret(observed, step.request, now)
             case RewriteSecret():
                 self._rewrite_secret(observed, step, now)
+            case AskRenewalInfo():
+                issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
+                ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
             case SetCertificateStatus():
                 written = client.update_status(
                     msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
@@ -137,18 +148,6 @@ class CertificateController:
         if status != certificate.status:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
-
-    def _signs_at_once(self, certificate: Certificate) -> bool:
-        """Would a request be approved and signed by us within the moment?"""
-        ref = certificate.spec.issuer_ref
-        issuer = self._world.stores.issuer(certificate.metadata.namespace, ref)
-        return (
-            self._world.settings.auto_approve
-            and ref.effective_group == certificate.resource.group
-            and issuer is not None
-            and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
-            and is_true(issuer.status.conditions, "Ready")
-        )
 
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
@@ -216,6 +215,15 @@ class CertificateController:
             owned=self._world.settings.certificate_owner_ref,
         )
         return self._world.client.apply(secret, field_manager=ISSUING)
+
+
+def signs_at_once(issuer: AnyIssuer | None) -> bool:
+    """Is the issuer ready, and does it sign in this process?"""
+    return (
+        issuer is not None
+        and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
+        and is_true(issuer.status.conditions, "Ready")
+    )
 
 
 def _state(certificate: Certificate, secret: KubeObject) -> tuple[int | None, str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from certs.api.issuer import AnyIssuer
 from certs.api.meta import KubeObject
+from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits
 from certs.decide.challenge import Progress
 from certs.decide.effects import Tell
@@ -58,6 +59,7 @@ class World:
     # Certificates whose Secret was rewritten as it is: the generation, and the version that the Secret then had.
     rewritten: Memory[tuple[int | None, str]] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
+    asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:

@@ -71,9 +71,14 @@ def pem(which: str = "one") -> bytes:
 
 
 def sign(
-    csr: bytes, *, not_before: datetime = NOW - DAY, lifetime: timedelta = LIFETIME, issuer: str = "Test CA"
+    csr: bytes,
+    *,
+    not_before: datetime = NOW - DAY,
+    lifetime: timedelta = LIFETIME,
+    issuer: str = "Test CA",
+    key_id: bytes = b"",
 ) -> bytes:
-    """Return what a CA makes of a request: the chain as PEM."""
+    """Return what a CA makes of a request: the chain as PEM; with a `key_id` the certificate names the CA's key."""
     request = x509.load_pem_x509_csr(csr)
     builder = x509.CertificateBuilder(
         issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]),
@@ -85,6 +90,8 @@ def sign(
     )
     for extension in request.extensions:
         builder = builder.add_extension(extension.value, extension.critical)
+    if key_id:
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier(key_id, None, None), critical=False)
     return builder.sign(key("ca"), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
