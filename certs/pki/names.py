@@ -39,12 +39,12 @@ def canonical_dns_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def general_names(spec: CertificateSpec) -> list[x509.GeneralName]:
-    """Return what a request names beside its subject; raises `UnusableSpec` naming the field and value."""
+    """Return what a request names beside its subject, in Go's order; raises `UnusableSpec` naming field and value."""
     return [
         *_each("spec.dnsNames", canonical_dns_names(spec.dns_names), x509.DNSName),
         *_each("spec.emailAddresses", spec.email_addresses, x509.RFC822Name),
-        *_each("spec.uris", spec.uris, x509.UniformResourceIdentifier),
         *_each("spec.ipAddresses", spec.ip_addresses, _ip_address),
+        *_each("spec.uris", spec.uris, x509.UniformResourceIdentifier),
         *_each("spec.otherNames", spec.other_names, _other_name),
     ]
 
