@@ -40,6 +40,8 @@ OVERRIDE_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
 OVERRIDE_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
 OVERRIDE_CLASS_NAME: Final = "acme.cert-manager.io/http01-override-ingress-ingressclassname"
 TEMPORARY_CERTIFICATE: Final = "cert-manager.io/issue-temporary-certificate"
+# What an Ingress has us write on its Certificate, beside what the admin has copied.
+SOLVER_OVERRIDES: Final = (OVERRIDE_NAME, OVERRIDE_CLASS, OVERRIDE_CLASS_NAME, TEMPORARY_CERTIFICATE)
 ALLOW_DIRECT_INJECTION: Final = "cert-manager.io/allow-direct-injection"
 
 MAX_COMMON_NAME: Final = 64  # bytes, ub-common-name of RFC 5280 appendix A.1
