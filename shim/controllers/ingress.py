@@ -125,7 +125,8 @@ class IngressController:
         namespace = ingress.metadata.namespace
         metadata = self._world.client.get(ManagedCertificate, namespace, step.name).metadata
         ours = only_by(COMPONENT, metadata.managed_fields).intersection(step.keys)
-        self._foreign.put(metadata.uid, frozenset(step.keys) - ours)
+        known = self._foreign.get(metadata.uid) or frozenset()
+        self._foreign.put(metadata.uid, known | (frozenset(step.keys) - ours))
         if ours:
             dropped = {"resourceVersion": metadata.resource_version, "annotations": dict.fromkeys(sorted(ours))}
             self._patch(namespace, step.name, {"metadata": dropped})
