@@ -90,7 +90,11 @@ def _subject(spec: CertificateSpec, csr: Request) -> tuple[tuple[str, object, ob
     return (
         ("spec.commonName", spec.common_name, csr.common_name),
         ("spec.subject.serialNumber", wanted.serial_number, was.serial_number),
-        *((f"spec.subject.{name}", set(one), set(other)) for name, (one, other) in zip(listed, fields, strict=True)),
+        # A request leaves empty values out, and so whoever writes one would be issued to for ever.
+        *(
+            (f"spec.subject.{name}", set(one) - {""}, set(other) - {""})
+            for name, (one, other) in zip(listed, fields, strict=True)
+        ),
     )
 
 

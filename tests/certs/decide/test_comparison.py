@@ -38,6 +38,12 @@ from tests.certs.decide.objects import HOST, certificate, key, request, sign
         ),
         pytest.param({}, {"common_name": HOST}, ("spec.commonName",), id="commonName"),
         pytest.param(
+            {"subject": X509Subject(organizations=("A",))},
+            {"subject": X509Subject(organizations=("", "A", "A"), countries=("",))},
+            (),
+            id="empty and repeated values of the subject",
+        ),
+        pytest.param(
             {},
             {
                 "subject": X509Subject(
