@@ -64,6 +64,16 @@ def read_names(extensions: x509.Extensions) -> Names:
     )
 
 
+def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address; one of IPv4 that is written as one of IPv6 is that of IPv4, as in Go.  ValueError if none.
+
+    >>> read_address("::ffff:192.0.2.1")
+    IPv4Address('192.0.2.1')
+    """
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def utf8_der(text: str) -> bytes:
     """Return the DER of a UTF8String (X.690 §8.23, lengths §8.1.3).
 
@@ -90,7 +100,7 @@ def _each(path: str, values: Iterable[NameT], make: Callable[[NameT], x509.Gener
 
 
 def _ip_address(text: str) -> x509.GeneralName:
-    return x509.IPAddress(ipaddress.ip_address(text))
+    return x509.IPAddress(read_address(text))
 
 
 def _other_name(name: OtherName) -> x509.GeneralName:

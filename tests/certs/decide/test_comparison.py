@@ -28,6 +28,9 @@ from tests.certs.decide.objects import HOST, certificate, key, request, sign
             (),
             id="two spellings of an address",
         ),
+        pytest.param(
+            {"ip_addresses": ("192.0.2.1",)}, {"ip_addresses": ("::ffff:192.0.2.1",)}, (), id="IPv4 within IPv6"
+        ),
         pytest.param({}, {"uris": ("spiffe://x/y",)}, ("spec.uris",), id="uris"),
         pytest.param({}, {"email_addresses": ("a@b.test",)}, ("spec.emailAddresses",), id="emailAddresses"),
         pytest.param(
@@ -157,6 +160,9 @@ def test_references_to_issuers(one: IssuerReference, other: IssuerReference, *, 
         pytest.param({}, {"dns_names": ("a.test",)}, ("spec.dnsNames",), id="dnsNames"),
         pytest.param({}, {"ip_addresses": ("10.0.0.1",)}, ("spec.ipAddresses",), id="ipAddresses"),
         pytest.param({}, {"ip_addresses": ("no address",)}, ("spec.ipAddresses",), id="no address"),
+        pytest.param(
+            {"ip_addresses": ("192.0.2.1",)}, {"ip_addresses": ("::ffff:192.0.2.1",)}, (), id="IPv4 within IPv6"
+        ),
         pytest.param({}, {"uris": ("spiffe://x/y",)}, ("spec.uris",), id="uris"),
         pytest.param({}, {"email_addresses": ("a@b.test",)}, ("spec.emailAddresses",), id="emailAddresses"),
         pytest.param({}, {"is_ca": True, "duration": "1h"}, (), id="what a certificate does not tell for sure"),

@@ -282,7 +282,7 @@ def test_names_stand_in_the_order_of_go(spec: Spec, key: Key) -> None:
     wanted = spec(
         other_names=(OtherName(UPN, "ü@a.example"),),
         uris=("spiffe://a/b",),
-        ip_addresses=("2001:db8::1", "192.0.2.1"),
+        ip_addresses=("2001:db8::1", "192.0.2.1", "::ffff:192.0.2.2"),
         email_addresses=("Ops@a.example",),
         dns_names=("b.example", "a.example"),
     )
@@ -295,6 +295,7 @@ def test_names_stand_in_the_order_of_go(spec: Spec, key: Key) -> None:
         tlv(0x81, b"Ops@a.example"),
         tlv(0x87, bytes.fromhex("20010db8000000000000000000000001")),
         tlv(0x87, bytes((192, 0, 2, 1))),
+        tlv(0x87, bytes((192, 0, 2, 2))),
         tlv(0x86, b"spiffe://a/b"),
         tlv(0xA0, oid(UPN), tlv(0xA0, tlv(0x0C, "ü@a.example".encode()))),
     )
