@@ -24,7 +24,7 @@ from typing import Final
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition, is_true
 from certs.decide.backoff import next_attempt
-from certs.decide.certificatestatus import finished, with_readiness
+from certs.decide.certificatestatus import finished, news_of_renewal, with_readiness
 from certs.decide.certificatesteps import (
     DeleteNextKey,
     DeleteRequest,
@@ -107,8 +107,9 @@ def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
 
 
 def _say_readiness(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus | None:
-    status = with_readiness(observed, observed.certificate.status, now)
-    return SetCertificateStatus(status) if status != observed.certificate.status else None
+    before = observed.certificate.status
+    status = with_readiness(observed, before, now)
+    return SetCertificateStatus(status, news_of_renewal(observed, before, status)) if status != before else None
 
 
 def _tidy(observed: ObservedCertificate) -> Step | None:

@@ -15,7 +15,7 @@ from certs.api.certificate import CertificateStatus
 from certs.api.meta import Condition, ConditionStatus, find_condition, with_condition, without_condition
 from certs.decide.certificatesteps import ObservedCertificate, SetCertificateStatus
 from certs.decide.effects import Tell
-from certs.decide.policies import Violation, reason_not_ready, renewal_due, stored_leaf
+from certs.decide.policies import WINDOW_ERROR, Violation, reason_not_ready, renewal_due, renewal_plan, stored_leaf
 
 UP_TO_DATE: Final = "Certificate is up to date and has not expired"
 ISSUED: Final = "The certificate has been successfully issued"
@@ -44,6 +44,29 @@ def with_readiness(observed: ObservedCertificate, status: CertificateStatus, now
     )
 
 
+def news_of_renewal(
+    observed: ObservedCertificate, before: CertificateStatus, after: CertificateStatus
+) -> tuple[Tell, ...]:
+    """Return what is worth an event when a status that says something new of the renewal is written.
+
+    That no window fits, when it becomes so; that another moment counts than `renewBefore` says, for each spec
+    and certificate of which that holds.
+    """
+    told: list[Tell] = []
+    ready, was = (find_condition(status.conditions, "Ready") for status in (after, before))
+    if ready is not None and ready.reason == WINDOW_ERROR and (was is None or was.message != ready.message):
+        told.append(Tell(WINDOW_ERROR, ready.message, "Warning"))
+    plan = renewal_plan(observed.subject)
+    is_new = after.renewal_time != before.renewal_time or _generation(ready) != _generation(was)
+    if plan is not None and plan.remark is not None and is_new:
+        told.append(plan.remark)
+    return tuple(told)
+
+
+def _generation(condition: Condition | None) -> int:
+    return condition.observed_generation if condition is not None else 0
+
+
 def begun(observed: ObservedCertificate, violation: Violation, next_key: str, now: datetime) -> CertificateStatus:
     """Return that and why we are issuing, and with which key."""
     status = with_issuing(
@@ -54,9 +77,10 @@ def begun(observed: ObservedCertificate, violation: Violation, next_key: str, no
 
 def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus:
     """Return the one write for the end of an issuance: revision, Ready, times, and everything of the attempt gone."""
+    before = observed.certificate.status
     status = msgspec.structs.replace(
-        observed.certificate.status,
-        conditions=without_condition(observed.certificate.status.conditions, "Issuing"),
+        before,
+        conditions=without_condition(before.conditions, "Issuing"),
         revision=observed.next_revision,
         next_private_key_secret_name=None,
         last_failure_time=None,
@@ -64,7 +88,8 @@ def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStat
     )
     # The policies must see the new revision.
     settled = replace(observed, certificate=msgspec.structs.replace(observed.certificate, status=status))
-    return SetCertificateStatus(with_readiness(settled, status, now), (Tell("Issuing", ISSUED),))
+    status = with_readiness(settled, status, now)
+    return SetCertificateStatus(status, (Tell("Issuing", ISSUED), *news_of_renewal(settled, before, status)))
 
 
 def gave_up(observed: ObservedCertificate, reason: str, message: str, now: datetime) -> SetCertificateStatus:

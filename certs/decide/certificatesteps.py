@@ -42,6 +42,7 @@ class ObservedCertificate:
     is_rewritten: bool = False  # as it stands, the Secret is our answer to this spec: what else is in it is not ours
     new_key: NewKey = NewKey.AT_HAND
     signs_at_once: bool = False  # the issuer is ready and signs in this process: the end of an issuance is a moment off
+    auto_approve: bool = True  # requests are approved by us; otherwise somebody else has to
     no_temporary: bool = False  # a temporary certificate of this spec was tried, and cannot be made
 
     @property

@@ -20,6 +20,7 @@ from certs.annotations import TEMPORARY_CERTIFICATE
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.api.meta import find_condition, is_true
+from certs.decide.approval import is_judged
 from certs.decide.certificatestatus import begun, finished, gave_up, held_up
 from certs.decide.certificatesteps import (
     NEXT_KEY,
@@ -38,7 +39,7 @@ from certs.decide.certificatesteps import (
 )
 from certs.decide.comparison import changed_fields
 from certs.decide.effects import Tell
-from certs.decide.policies import Violation, has_pair, stored_leaf
+from certs.decide.policies import RENEWING, WINDOW_ERROR, Violation, has_pair, renewal_plan, stored_leaf
 from certs.names import request_name
 from certs.outcomes import DONE, Outcome, Wait
 from certs.pki.csr import InvalidRequest, read_csr
@@ -57,7 +58,7 @@ def begin(observed: ObservedCertificate, violation: Violation, now: datetime) ->
     if observed.next_key is None:
         return _make_key(observed, now)
     status = begun(observed, violation, observed.next_key.metadata.name, now)
-    return SetCertificateStatus(status, (Tell("Issuing", violation.message),))
+    return SetCertificateStatus(status, _reasons(observed, violation))
 
 
 def issue(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
@@ -74,7 +75,7 @@ def issue(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         )
     name = request_name(observed.certificate.metadata.name, observed.next_revision)
     requested = Tell("Requested", f'Created new CertificateRequest resource "{name}"')
-    return _request(observed, next_key, now, requested) or _say_waiting(observed, next_key, now)
+    return _request(observed, next_key, now, (requested,)) or _say_waiting(observed, next_key, now)
 
 
 def issue_at_once(observed: ObservedCertificate, violation: Violation, now: datetime) -> Step | Outcome:
@@ -84,7 +85,7 @@ def issue_at_once(observed: ObservedCertificate, violation: Violation, now: date
         return _make_key(observed, now, quietly=True)
     if unfit := _unfit_key(observed, next_key):
         return unfit
-    step = _request(observed, next_key, now, Tell("Issuing", violation.message))
+    step = _request(observed, next_key, now, _reasons(observed, violation))
     if step is not None:
         return step
     request = observed.next_request
@@ -93,6 +94,16 @@ def issue_at_once(observed: ObservedCertificate, violation: Violation, now: date
     if asked_at is not None and fresh and abs(now - asked_at) < MOMENT:
         return Wait(now + MOMENT, "the issuer's signature")
     return begin(observed, violation, now)
+
+
+def _reasons(observed: ObservedCertificate, violation: Violation) -> tuple[Tell, ...]:
+    """Return what is told at the beginning: why, and that it happens outside of the windows if it does."""
+    plan = renewal_plan(observed.subject) if violation.reason == RENEWING else None
+    why = Tell("Issuing", violation.message)
+    if plan is None or not plan.error:
+        return (why,)
+    missed = f"Renewing certificate without satisfying renewal windows due to {plan.error}"
+    return (Tell(WINDOW_ERROR, missed, "Warning"), why)
 
 
 def is_stored(observed: ObservedCertificate) -> bool:
@@ -125,7 +136,7 @@ def _unfit_key(observed: ObservedCertificate, next_key: Secret) -> DeleteNextKey
     return DeleteNextKey(name, (Tell("Deleted", why),))
 
 
-def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tell: Tell) -> Step | None:
+def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tell: tuple[Tell, ...]) -> Step | None:
     """Have the request for the next key, and bring over what becomes of it; None while the issuer works."""
     request = observed.next_request
     if request is None:
@@ -133,7 +144,7 @@ def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tel
         if unnumbered is not None:  # it may have the name of the one that is wanted
             return DeleteRequest(unnumbered.metadata.name)
         name = request_name(observed.certificate.metadata.name, observed.next_revision)
-        return CreateRequest(name, observed.next_revision, (tell,))
+        return CreateRequest(name, observed.next_revision, tell)
     if _is_stale(observed, request, next_key):
         return DeleteRequest(request.metadata.name)
     return _outcome(observed, request, next_key, now)
@@ -187,13 +198,20 @@ def _say_waiting(observed: ObservedCertificate, next_key: Secret, now: datetime)
     request = observed.next_request
     if request is not None and _wants_temporary(observed, next_key):
         return WriteTemporary(request)
-    ready = find_condition(request.status.conditions, "Ready") if request is not None else None
-    why = ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
-    status = held_up(observed, why, now)
+    status = held_up(observed, _why_waiting(observed, request), now)
     if status != observed.certificate.status:
         return SetCertificateStatus(status)
     leaf = stored_leaf(observed.secret)
     return Wait(leaf.not_after, "expiry of the old certificate") if leaf and leaf.not_after > now else DONE
+
+
+def _why_waiting(observed: ObservedCertificate, request: CertificateRequest | None) -> str:
+    if request is None:
+        return ""
+    if not observed.auto_approve and not is_judged(request):
+        return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
+    ready = find_condition(request.status.conditions, "Ready")
+    return ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
 
 
 def _wants_temporary(observed: ObservedCertificate, next_key: Secret) -> bool:

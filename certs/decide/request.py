@@ -1,7 +1,9 @@
-"""The next step for a CertificateRequest of our own groups.
+"""The next step for a CertificateRequest.
 
     new ── approve (auto-approver) ──> Approved ── hand to the issuer ──> Pending ──> Issued | Failed
      └─ Denied ──> Ready=False Denied
+
+A request to an issuer of another group is approved, and the rest is its controller's.
 
 Approval and the first Pending go in one status write: nobody can tell them apart, and the API server is
 spared one.  For an ACME issuer the hand-over is the creation of an Order, whose name is deterministic, so
@@ -19,15 +21,14 @@ import msgspec
 
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.issuer import AnyIssuer, IssuerType, issuer_types
-from certs.api.meta import Condition, ConditionStatus, controller_of, find_condition, is_true, with_condition
+from certs.api.meta import ConditionStatus, controller_of, find_condition, is_true, with_condition
 from certs.api.order import ACMEState, Order
+from certs.decide import approval
 from certs.decide.effects import Tell
 from certs.outcomes import DONE, Failure, Outcome, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 
-OUR_GROUP: Final = "cert-manager.io"
-APPROVED_BY_US: Final = "Certificate request has been approved by cert-manager.io"
 FETCHED: Final = "Certificate fetched from issuer successfully"
 DENIED: Final = "The CertificateRequest was denied by an approval controller"
 
@@ -37,9 +38,10 @@ IN_PROCESS: Final = frozenset((IssuerType.CA, IssuerType.SELF_SIGNED))
 
 @dataclass(frozen=True, slots=True)
 class ObservedRequest:
-    """A request, its issuer if there is one, and the Order made for it.
+    """A request, its issuer if there is one, and the Order made for it; of a foreign issuer only the request.
 
     `order_name` is the name that the Order has or will have; empty when the request cannot be read.
+    `is_told`: it has been said that the request waits for somebody to approve it.
     """
 
     request: CertificateRequest
@@ -47,6 +49,14 @@ class ObservedRequest:
     order: Order | None = None
     order_name: str = ""
     auto_approve: bool = True
+    is_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellWaiting:
+    """Tell, and write nothing: nothing has happened yet."""
+
+    tell: Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +90,23 @@ class Sign:
     by: IssuerType
 
 
-Step = SetRequestStatus | CreateOrder | DeleteOrder | Sign
+Step = TellWaiting | SetRequestStatus | CreateOrder | DeleteOrder | Sign
 
 
 def decide(observed: ObservedRequest, now: datetime) -> Step | Outcome:
     """Return the next step."""
     request = observed.request
-    if request.metadata.deletion_timestamp is not None or request.spec.issuer_ref.effective_group != OUR_GROUP:
+    if request.metadata.deletion_timestamp is not None or is_finished(request):
         return DONE
-    if is_finished(request):
-        return DONE
+    if approval.is_foreign(request):
+        return _only_approve(observed, now)
     if is_true(request.status.conditions, "Denied"):
         return _denied(request, now)
     if is_true(request.status.conditions, "InvalidRequest"):
         return DONE
-    approved = _is_approved(request)
+    approved = approval.is_approved(request)
     if not approved and not observed.auto_approve:
-        return DONE
+        return DONE if observed.is_told else TellWaiting(approval.NOT_YET_APPROVED)
     return _hand_over(observed, approved=approved, now=now)
 
 
@@ -104,6 +114,14 @@ def is_finished(request: CertificateRequest) -> bool:
     """Has it been signed, or failed for good?"""
     ready = find_condition(request.status.conditions, "Ready")
     return bool(request.status.certificate) or (ready is not None and ready.reason in {"Issued", "Failed", "Denied"})
+
+
+def _only_approve(observed: ObservedRequest, now: datetime) -> Step | Outcome:
+    """Let the issuer's own controller sign; what it says of the request is nobody else's to write."""
+    request = observed.request
+    if approval.is_judged(request) or not observed.auto_approve:
+        return DONE
+    return _with_approval(request, SetRequestStatus(request.status), now)
 
 
 def _hand_over(observed: ObservedRequest, *, approved: bool, now: datetime) -> Step | Outcome:
@@ -170,17 +188,13 @@ def signed(
 
 def not_yet_signed(request: CertificateRequest, why: Failure, now: datetime) -> SetRequestStatus | None:
     """Return the status with what the issuer waits for; None when that stands there already."""
-    step = _pending(request, Tell(why.reason, str(why)), approved=_is_approved(request), now=now)
+    step = _pending(request, Tell(why.reason, str(why)), approved=approval.is_approved(request), now=now)
     return step if isinstance(step, SetRequestStatus) else None
 
 
 def refused(request: CertificateRequest, why: Tell, now: datetime) -> SetRequestStatus:
     """Return the status of a request that its issuer will never sign."""
     return _with_approval(request, _failed(request, why, now), now)
-
-
-def _is_approved(request: CertificateRequest) -> bool:
-    return is_true(request.status.conditions, "Approved")
 
 
 def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: datetime) -> Step | Outcome:
@@ -195,8 +209,12 @@ def _follow(request: CertificateRequest, order: Order, *, approved: bool, now: d
         return _failed(request, Tell("OrderFailed", message, "Warning"), now)
     if state is ACMEState.VALID and order.status.certificate:
         return _issued(request, order, now)
-    waiting = Tell("OrderPending", _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason))
-    return _pending(request, waiting, approved=approved, now=now, quiet=True)
+    if state is ACMEState.VALID:
+        place = f"{request.metadata.namespace}/{order.metadata.name}"
+        message = f"Waiting for order-controller to add certificate data to Order {place}"
+    else:
+        message = _waiting_for(request, order.metadata.name, ACMEState.PENDING, order.status.reason)
+    return _pending(request, Tell("OrderPending", message), approved=approved, now=now, quiet=True)
 
 
 def _is_for(order: Order, request: CertificateRequest) -> bool:
@@ -263,18 +281,9 @@ def _pending(
 
 def _with_approval(request: CertificateRequest, step: SetRequestStatus, now: datetime) -> SetRequestStatus:
     """Have the same write approve the request, unless it is approved."""
-    if _is_approved(request):
+    if approval.is_approved(request):
         return step
-    conditions = with_condition(
-        step.status.conditions, "Approved", ConditionStatus.TRUE, reason=OUR_GROUP, message=APPROVED_BY_US, now=now
-    )
-    status = msgspec.structs.replace(step.status, conditions=_approved_first(conditions))
-    return SetRequestStatus(status, (Tell(OUR_GROUP, APPROVED_BY_US), *step.tell))
-
-
-def _approved_first(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Return them in the order in which they came about."""
-    return tuple(sorted(conditions, key=lambda condition: condition.type != "Approved"))
+    return SetRequestStatus(approval.approved(step.status, now), (approval.APPROVED, *step.tell))
 
 
 def _with_ready(

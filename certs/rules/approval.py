@@ -20,6 +20,9 @@ VERB: Final = "approve"
 GROUP: Final = "cert-manager.io"
 RESOURCE: Final = "signers"
 CONDITIONS: Final = ("Approved", "Denied")
+# By these words whoever was refused knows why (`certs.decide.approval`).
+NO_SIGNER: Final = "referenced signer resource does not exist"
+NO_PERMISSION: Final = "does not have permissions to set approved/denied conditions"
 
 
 class Signer(NamedTuple):
@@ -61,16 +64,13 @@ def signer_names(signer: Signer, question: Question) -> tuple[str, str]:
 
 def unknown_signer(question: Question) -> Problem:
     """Return that there is no such kind of issuer."""
-    detail = f"referenced signer resource does not exist: {_shown(question.issuer)}"
+    detail = f"{NO_SIGNER}: {_shown(question.issuer)}"
     return Problem(Path("spec") / "issuerRef", ProblemType.FORBIDDEN, detail)
 
 
 def not_permitted(question: Question) -> Problem:
     """Return that the user may not."""
-    detail = (
-        f"user {show(question.user.username)} does not have permissions to set approved/denied conditions for issuer "
-        f"{_shown(question.issuer)}"
-    )
+    detail = f"user {show(question.user.username)} {NO_PERMISSION} for issuer {_shown(question.issuer)}"
     return Problem(Path("status") / "conditions", ProblemType.FORBIDDEN, detail)
 
 

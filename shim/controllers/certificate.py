@@ -40,7 +40,7 @@ from certs.decide.policies import (
     PRIVATE_KEY_SECRET,
     REVISION,
 )
-from certs.decide.request import IN_PROCESS, OUR_GROUP
+from certs.decide.request import IN_PROCESS
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
@@ -85,6 +85,7 @@ class CertificateController:
             requests=tuple(stores.requests.by_index(OWNER, certificate.metadata.uid)),
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
+            auto_approve=self._world.settings.auto_approve,
             signs_at_once=self._signs_at_once(certificate),
         )
         keys = {
@@ -143,7 +144,7 @@ class CertificateController:
         issuer = self._world.stores.issuer(certificate.metadata.namespace, ref)
         return (
             self._world.settings.auto_approve
-            and ref.effective_group == OUR_GROUP
+            and ref.effective_group == certificate.resource.group
             and issuer is not None
             and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
             and is_true(issuer.status.conditions, "Ready")

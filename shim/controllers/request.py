@@ -12,14 +12,16 @@ from certs.api.issuer import AnyIssuer, IssuerType
 from certs.api.meta import ObjectMeta, owner_reference
 from certs.api.order import Order, OrderSpec
 from certs.decide import request as decision
+from certs.decide.approval import APPROVED, ApprovalRefused, is_foreign, refusal
 from certs.decide.effects import Tell
-from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step
+from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
 from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from shim.controllers.world import World, with_next_attempt
+from shim.engine.schedule import WAITING_FOR_USER
 from shim.issuers.registry import signers
-from shim.kube.errors import AlreadyExists
+from shim.kube.errors import AlreadyExists, Forbidden, Invalid
 
 COMPONENT: Final = "cert-manager-certificaterequests"
 APPROVER: Final = f"{COMPONENT}-approver"
@@ -44,6 +46,9 @@ class RequestController:
             return None
         if decision.is_finished(request):
             return ObservedRequest(request)
+        auto_approve = self._world.settings.auto_approve
+        if is_foreign(request):
+            return ObservedRequest(request, auto_approve=auto_approve)
         issuer = stores.issuer(namespace, request.spec.issuer_ref)
         wanted = order_spec(request, issuer)
         wanted_name = order_name(name, wanted) if wanted is not None else ""
@@ -53,7 +58,8 @@ class RequestController:
             issuer=issuer,
             order=order,
             order_name=wanted_name,
-            auto_approve=self._world.settings.auto_approve,
+            auto_approve=auto_approve,
+            is_told=self._world.told.get(request.metadata.uid) is not None,
         )
 
     def decide(self, observed: ObservedRequest, now: datetime) -> Step | Outcome:
@@ -64,8 +70,11 @@ class RequestController:
         """Take it."""
         request, client = observed.request, self._world.client
         match step:
+            case TellWaiting():
+                self._world.told.put(request.metadata.uid, note=True)
+                self._world.tell(request, (step.tell,), APPROVER)
             case SetRequestStatus():
-                self._write(request, step, ACME)
+                self._write(request, step, APPROVER if is_foreign(request) else ACME)
             case Sign():
                 self._sign(observed, step, now)
             case CreateOrder():
@@ -80,6 +89,10 @@ class RequestController:
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell in an event; the conditions speak of the issuer, not of our trouble with the API server."""
+        if isinstance(failure, ApprovalRefused):  # of changed roles nothing tells us
+            sentence = f"{failure} (tried again every {WAITING_FOR_USER / 60:g} minutes)"
+            self._world.tell(observed.request, (Tell(failure.reason, sentence, "Warning"),), APPROVER)
+            return
         if isinstance(failure, WaitingForUser) and decision.not_yet_signed(observed.request, failure, now) is None:
             return  # what the signer waits for stands in the condition, and was told when it was written
         sentence = with_next_attempt(failure, retry_at)
@@ -87,9 +100,15 @@ class RequestController:
 
     def _write(self, request: CertificateRequest, step: SetRequestStatus, component: str) -> None:
         changed = msgspec.structs.replace(request, status=step.status)
-        written = self._world.client.update_status(changed, field_manager=component)
+        try:
+            written = self._world.client.update_status(changed, field_manager=component)
+        except Forbidden as error:
+            refused = refusal(request, step.status, str(error))
+            if refused is None:
+                raise
+            raise refused from error
         for tell in step.tell:
-            self._world.tell(written, (tell,), APPROVER if tell.reason == decision.OUR_GROUP else component)
+            self._world.tell(written, (tell,), APPROVER if tell == APPROVED else component)
 
     def _sign(self, observed: ObservedRequest, step: Sign, now: datetime) -> None:
         """Sign and say so in one write; a second signature after a lost answer replaces nothing that was seen."""
@@ -130,7 +149,12 @@ class RequestController:
             self._world.untried.drop(place)
             self._world.client.get(Order, request.metadata.namespace, step.name)
             return
-        tell = Tell("OrderCreated", f"Created Order resource {request.metadata.namespace}/{step.name}")
+        except (Forbidden, Invalid) as error:  # a quota, a policy: not a thing of seconds
+            self._world.untried.drop(place)
+            raise WaitingForUser(
+                f"Failed to create new order resource {place}: {error}", reason="OrderCreatingError"
+            ) from error
+        tell = Tell("OrderCreated", f"Created Order resource {place}")
         self._world.tell(request, (tell,), ACME)
 
 

@@ -57,6 +57,7 @@ class World:
     seen: Memory[Seen] = field(default_factory=Memory)
     # Certificates whose Secret was rewritten as it is: the generation, and the version that the Secret then had.
     rewritten: Memory[tuple[int | None, str]] = field(default_factory=Memory)
+    told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:

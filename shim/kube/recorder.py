@@ -68,7 +68,7 @@ class RecorderLimits:
     burst: float = 300
     per_second: float = 10
     series: int = 4096
-    same_within: timedelta = timedelta(minutes=10)
+    same_within: timedelta = timedelta(minutes=15)  # what waits for somebody is tried, and told, every ten
 
 
 class Recorder:

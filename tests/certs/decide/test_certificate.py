@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -299,6 +300,26 @@ def test_what_holds_an_issuance_up_is_said_where_people_look(message: str, expec
 
     assert said(status.conditions, "Issuing") == ("True", "DoesNotExist", expected)
     assert not isinstance(decide(issuing(waiting, of=with_status(certificate(), status)), NOW), SetCertificateStatus)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "auto_approve", "expected"),
+    [
+        pytest.param(
+            (), False, 'Waiting for an approver to approve or deny CertificateRequest "shop-1"', id="nobody has said"
+        ),
+        pytest.param((condition("Approved"),), False, ISSUING.message, id="approved"),
+        pytest.param((), True, ISSUING.message, id="we approve, in a moment"),
+    ],
+)
+def test_that_an_approver_is_waited_for_is_said(
+    conditions: tuple[Condition, ...], expected: str, *, auto_approve: bool
+) -> None:
+    """Where we do not approve, nobody may know that somebody has to."""
+    waiting = with_status(request(), CertificateRequestStatus(conditions=conditions))
+    status = status_of(decide(replace(issuing(waiting), auto_approve=auto_approve), NOW))
+
+    assert said(status.conditions, "Issuing")[2] == expected
 
 
 def failing(of: Certificate | None = None, attempts: int = 1, at: datetime = NOW) -> Certificate:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from certs.api.certificate import Certificate, CertificateStatus
+from certs.api.certificate import Certificate, CertificateStatus, Renewal, RenewalWindow
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.core import Secret
 from certs.api.meta import find_condition, is_true
@@ -213,3 +213,63 @@ def test_a_key_that_takes_its_time_is_made_elsewhere(
     observed = ObservedCertificate(certificate(), new_key=new_key, signs_at_once=signs_at_once)
 
     assert isinstance(decide(observed, NOW), expected)
+
+
+# Opens in February only, while the certificate lives from March to May.
+FEBRUARY = Renewal(windows=(RenewalWindow(cron="0 0 1 2 *", window_duration="1h"),))
+MISSED = "cannot find a time with the given windows between"
+
+
+def test_that_no_window_fits_is_told_when_it_becomes_known_and_when_it_matters() -> None:
+    """A warning with the status that says so, once; and another when the renewal happens all the same."""
+    settled = with_status(certificate(renewal=FEBRUARY), CertificateStatus(revision=1))
+    observed = at_once(asked(), of=settled, held=stored(settled))
+
+    step = decide(observed, NOW)
+    assert isinstance(step, SetCertificateStatus)
+    ready = find_condition(step.status.conditions, "Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason) == ("False", "WindowError")
+    assert step.tell == (Tell("WindowError", ready.message, "Warning"),)
+
+    said = replace(observed, certificate=with_status(settled, step.status))
+    assert not isinstance(decide(said, NOW), SetCertificateStatus)
+    for signs_at_once in (True, False):
+        due = decide(replace(said, signs_at_once=signs_at_once), NOW + timedelta(days=60))
+        assert isinstance(due, CreateRequest | SetCertificateStatus)
+        (warning, why) = due.tell
+        assert (warning.type, warning.reason, why.reason) == ("Warning", "WindowError", "Issuing")
+        assert warning.message.startswith(f"Renewing certificate without satisfying renewal windows due to {MISSED}")
+
+
+def test_that_renew_before_does_not_count_is_told_at_the_end_of_the_issuance() -> None:
+    """And again only when the moment changes."""
+    cert = certificate(renew_before="2160h")
+    done = issued(asked(of=cert))
+    observed = at_once(done, of=cert, held=holding(done, cert))
+
+    last = decide(observed, NOW)
+    assert isinstance(last, SetCertificateStatus)
+    assert [one.reason for one in last.tell] == ["Issuing", "RenewBeforeClamped"]
+
+    settled = with_status(cert, last.status)
+    again = decide(replace(observed, certificate=settled, next_key=None), NOW)
+    assert isinstance(again, Wait)
+
+
+def test_a_renew_before_that_grows_too_long_is_told_when_it_is_written() -> None:
+    """The spec is edited between two issuances."""
+    settled = with_status(certificate(), CertificateStatus(revision=1))
+    first = decide(at_once(asked(), of=settled, held=stored(settled)), NOW)
+    assert isinstance(first, SetCertificateStatus)
+    edited = with_status(certificate(renew_before="2160h"), first.status)
+    observed = at_once(asked(), of=edited, held=stored(settled))
+
+    # The same third as before, and yet it is to be said.
+    edited = msgspec.structs.replace(edited, metadata=msgspec.structs.replace(edited.metadata, generation=2))
+    step = decide(replace(observed, certificate=edited), NOW)
+
+    assert isinstance(step, SetCertificateStatus)
+    assert step.status.renewal_time == first.status.renewal_time
+    assert [one.reason for one in step.tell] == ["RenewBeforeClamped"]
+    assert isinstance(decide(replace(observed, certificate=with_status(edited, step.status)), NOW), DeleteNextKey)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from certs.api.issuer import (
     VaultIssuer,
     VenafiIssuer,
 )
-from certs.api.meta import IssuerReference, ObjectMeta, OwnerReference, find_condition, is_true
+from certs.api.meta import Condition, IssuerReference, ObjectMeta, OwnerReference, find_condition, is_true
 from certs.api.order import ACMEState, Order, OrderStatus
 from certs.decide.effects import Tell
 from certs.decide.request import (
@@ -26,6 +27,7 @@ from certs.decide.request import (
     SetRequestStatus,
     Sign,
     Step,
+    TellWaiting,
     decide,
     not_yet_signed,
     refused,
@@ -51,6 +53,7 @@ from tests.certs.decide.objects import (
 
 NAME = "shop-1-1234"
 APPROVED = condition("Approved", reason="cert-manager.io")
+BY_US = "Certificate request has been approved by cert-manager.io"
 WAITING = f'Waiting on certificate issuance from order web/{NAME}: "pending"'
 
 
@@ -92,7 +95,6 @@ def dying() -> CertificateRequest:
     "of",
     [
         pytest.param(dying(), id="being deleted"),
-        pytest.param(of_group("example.org"), id="of an external issuer"),
         pytest.param(issued(request()), id="issued"),
         pytest.param(failed(request()), id="failed"),
         pytest.param(
@@ -112,7 +114,7 @@ def dying() -> CertificateRequest:
     ],
 )
 def test_nothing_is_left_to_do(of: CertificateRequest) -> None:
-    """Ends are ends, and requests to others are others'."""
+    """Ends are ends."""
     assert decide(observed(of), NOW) == DONE
 
 
@@ -126,16 +128,57 @@ def test_approval_and_pending_are_one_write() -> None:
     assert (found.status, found.reason, found.message) == (
         "True",
         "cert-manager.io",
-        "Certificate request has been approved by cert-manager.io",
+        BY_US,
     )
     assert ready(step) == ("False", "Pending", WAITING)
-    assert step.tell == (Tell("cert-manager.io", "Certificate request has been approved by cert-manager.io"),)
+    assert step.tell == (Tell("cert-manager.io", BY_US),)
+
+
+def foreign(*conditions: Condition, certificate: bytes = b"") -> CertificateRequest:
+    """Return a request to an issuer of another group, with what was said of it."""
+    return with_status(of_group("example.org"), CertificateRequestStatus(conditions, certificate))
+
+
+PENDING = condition("Ready", "False", reason="Pending", message="asking the appliance")
+
+
+@pytest.mark.parametrize("said", [(), (PENDING,)], ids=["new", "its controller was faster"])
+def test_a_request_to_a_foreign_issuer_is_approved(said: tuple[Condition, ...]) -> None:
+    """One write that adds the approval and nothing else, told as for our own; the issuer is not looked for."""
+    step = set_status(decide(ObservedRequest(foreign(*said)), NOW))
+
+    assert step.status.conditions == (
+        condition("Approved", reason="cert-manager.io", message=BY_US),
+        *said,
+    )
+    assert step.tell == (Tell("cert-manager.io", BY_US),)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(foreign(APPROVED), id="approved"),
+        pytest.param(foreign(condition("Approved", reason="policy.example.org")), id="approved by another"),
+        pytest.param(foreign(condition("Denied")), id="denied"),
+        pytest.param(foreign(condition("InvalidRequest")), id="invalid"),
+        pytest.param(foreign(condition("Ready", "False", reason="Failed")), id="failed"),
+        pytest.param(foreign(condition("Ready", reason="Issued"), certificate=b"x"), id="issued"),
+        pytest.param(foreign(APPROVED, PENDING), id="under way"),
+    ],
+)
+def test_nothing_else_is_done_to_a_foreign_request(of: CertificateRequest) -> None:
+    """A denial and all that follows is for its own controller to say."""
+    assert decide(ObservedRequest(of), NOW) == DONE
 
 
 def test_without_the_approver_somebody_else_approves() -> None:
-    """Nothing happens before, and no second approval after."""
-    assert decide(observed(request(), auto=False), NOW) == DONE
+    """Nothing is written before, which is told once; and there is no second approval after."""
+    waiting = TellWaiting(Tell("WaitingForApproval", "Not signing CertificateRequest until it is Approved"))
+    new = observed(request(), auto=False)
 
+    assert decide(new, NOW) == waiting
+    assert decide(replace(new, is_told=True), NOW) == DONE
+    assert decide(ObservedRequest(foreign(), auto_approve=False), NOW) == DONE
     assert ready(decide(observed(approved(), auto=False), NOW)) == ("False", "Pending", WAITING)
 
 
@@ -300,8 +343,13 @@ def test_a_certificate_is_taken_over() -> None:
 
 
 def test_a_valid_order_without_certificate_is_waited_for() -> None:
-    """The state alone is not the certificate."""
-    assert decide(observed(pending(), made=order(status=OrderStatus(state=ACMEState.VALID))), NOW) == DONE
+    """The state alone is not the certificate; only an Order that is adopted can be seen like this."""
+    made = order(status=OrderStatus(state=ACMEState.VALID))
+    step = set_status(decide(observed(pending(), made=made), NOW))
+
+    message = f"Waiting for order-controller to add certificate data to Order web/{NAME}"
+    assert ready(step) == ("False", "Pending", message)
+    assert decide(observed(with_status(request(), step.status), made=made), NOW) == DONE
 
 
 @pytest.mark.parametrize(
@@ -373,16 +421,19 @@ def test_who_can_sign_at_once_does(by: Issuer, of: IssuerType, asked: Certificat
 
 
 @pytest.mark.parametrize(
-    ("asked", "by", "auto"),
+    ("asked", "by"),
     [
-        pytest.param(request(), CA, False, id="approved by nobody"),
-        pytest.param(issued(request()), CA, True, id="issued"),
-        pytest.param(failed(request()), CA, True, id="failed"),
-        pytest.param(dying(), CA, True, id="being deleted"),
+        pytest.param(issued(request()), CA, id="issued"),
+        pytest.param(failed(request()), CA, id="failed"),
+        pytest.param(dying(), CA, id="being deleted"),
     ],
 )
-def test_nothing_is_signed_without_need_or_leave(asked: CertificateRequest, by: Issuer, *, auto: bool) -> None:
-    assert decide(observed(asked, by=by, auto=auto), NOW) == DONE
+def test_nothing_is_signed_without_need(asked: CertificateRequest, by: Issuer) -> None:
+    assert decide(observed(asked, by=by), NOW) == DONE
+
+
+def test_nothing_is_signed_without_leave() -> None:
+    assert isinstance(decide(observed(request(), by=CA, auto=False), NOW), TellWaiting)
 
 
 def test_an_issuer_that_is_not_ready_does_not_sign() -> None:

@@ -22,7 +22,7 @@ from certs.pki.csr import read_csr
 from certs.pki.keys import decode_key, matches
 from shim.controllers.certificate import CertificateController, is_copied
 from shim.controllers.contents import issued_data, issued_secret
-from shim.controllers.world import World
+from shim.controllers.world import ControllerSettings, World
 from shim.stores import OURS, Stores
 from tests.certs.decide.objects import (
     DAY,
@@ -121,6 +121,23 @@ def test_request_says_what_is_asked_for(controller: CertificateController, store
 def test_annotations_go_along_by_rule(rules: tuple[str, ...], *, copied: bool) -> None:
     """The last rule that matches decides."""
     assert is_copied("note/x", rules) is copied
+
+
+@pytest.mark.parametrize(
+    ("key", "copied"),
+    [
+        ("example.org/team", True),
+        ("note", True),
+        ("cert-manager.io/issue-temporary-certificate", True),
+        ("kubectl.kubernetes.io/last-applied-configuration", False),
+        ("fluxcd.io/sync-checksum", False),
+        ("argocd.argoproj.io/tracking-id", False),
+        ("kustomize.toolkit.fluxcd.io/name", True),
+    ],
+)
+def test_what_goes_along_by_default(key: str, *, copied: bool) -> None:
+    """All but what tools note down about the object that they applied; a prefix is no suffix."""
+    assert is_copied(key, ControllerSettings().copied_annotation_prefixes) is copied
 
 
 def test_a_create_whose_answer_was_lost_is_found(

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
 from certs.api.certificaterequest import CertificateRequest
-from certs.api.meta import OwnerReference, find_condition, owner_reference
+from certs.api.meta import IssuerReference, OwnerReference, find_condition, owner_reference
 from certs.api.order import ACMEState, OrderStatus
-from certs.decide.request import CreateOrder
-from certs.outcomes import Transient
+from certs.decide.approval import ApprovalRefused
+from certs.decide.request import CreateOrder, SetRequestStatus
+from certs.outcomes import Transient, WaitingForUser
 from shim.controllers.request import RequestController, order_spec
 from shim.controllers.world import World
 from shim.kube.cluster import Cluster
+from shim.kube.errors import Forbidden
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate, issuer, order, request, signed, with_status
-from tests.fakes.apiserver import FakeAPIServer
+from tests.fakes.apiserver import FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
 
@@ -136,3 +139,106 @@ def test_trouble_is_an_event(controller: RequestController, put: Put, events: Ev
     controller.report(observed, Transient("no connection"), None, NOW)
 
     assert events() == [("Warning", "Error", "no connection (tried again when something changes)")]
+
+
+WRITES = ("create", "apply", "update", "patch", "delete")
+REFUSED = (
+    'admission webhook "webhook.cert-manager.io" denied the request: status.conditions: Forbidden: user "shim" '
+    "does not have permissions to set approved/denied conditions for issuer {pca AWSPCAIssuer awspca.example.com}"
+)
+
+
+def foreign(name: str = "pca") -> CertificateRequest:
+    return request(certificate(issuer_ref=IssuerReference(name, "AWSPCAIssuer", "awspca.example.com")))
+
+
+def test_a_foreign_request_is_approved_and_left_alone(
+    controller: RequestController, stores: Stores, put: Put, events: Events, api: FakeAPIServer
+) -> None:
+    """One write by the approver, one event; an issuer of ours that has the same name has nothing to do with it."""
+    put(issuer())
+    put(foreign("letsencrypt"))
+    observed = controller.observe("web", "shop-1")
+    assert observed is not None
+    assert (observed.issuer, observed.order_name) == (None, "")
+
+    assert drive(controller, "web", "shop-1") == ["SetRequestStatus", "Done"]
+
+    (written,) = [one for one in api.seen if one.verb in WRITES]
+    of = stores.requests.get("web", "shop-1")
+    assert of is not None
+    assert [one.type for one in of.status.conditions] == ["Approved"]
+    assert written.query["fieldManager"] == "cert-manager-certificaterequests-approver"
+    assert events() == [
+        ("Normal", "cert-manager.io", "Certificate request has been approved by cert-manager.io"),
+    ]
+    assert stores.orders.values() == ()
+
+
+def act(controller: RequestController) -> None:
+    observed = controller.observe("web", "shop-1")
+    assert observed is not None
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, SetRequestStatus)
+    controller.act(observed, step, NOW)
+
+
+@pytest.mark.parametrize("of", [foreign(), request()], ids=["foreign", "ours"])
+def test_a_refused_approval_waits_for_somebody(
+    controller: RequestController, put: Put, events: Events, api: FakeAPIServer, of: CertificateRequest
+) -> None:
+    """It is told as one event that says what is missing, and again as the same one."""
+    put(of)
+    for _ in range(2):
+        api.script("update", Status(403, "Forbidden", REFUSED))
+        with pytest.raises(ApprovalRefused) as raised:
+            act(controller)
+        observed = controller.observe("web", "shop-1")
+        assert observed is not None
+        controller.report(observed, raised.value, None, NOW)
+
+    ((kind, reason, message),) = events()
+    assert (kind, reason) == ("Warning", "ApprovalRefused")
+    assert "grant it the verb approve on signers" in message
+    assert message.endswith("(tried again every 10 minutes)")
+
+
+def test_a_refusal_of_another_kind_is_passed_on(controller: RequestController, put: Put, api: FakeAPIServer) -> None:
+    """Being without the right to write a status at all is not about this request."""
+    put(foreign())
+    api.script("update", Status(403, "Forbidden", 'User "shim" cannot update resource "certificaterequests/status"'))
+
+    with pytest.raises(Forbidden):
+        act(controller)
+
+
+def test_a_request_that_waits_for_approval_is_told_of_once(
+    world: World, put: Put, events: Events, api: FakeAPIServer
+) -> None:
+    """However often it is looked at; nothing is written."""
+    controller = RequestController(replace(world, settings=replace(world.settings, auto_approve=False)))
+    put(issuer())
+    put(request())
+
+    assert drive(controller, "web", "shop-1") == ["TellWaiting", "Done"]
+    assert drive(controller, "web", "shop-1") == ["Done"]
+
+    assert events() == [("Normal", "WaitingForApproval", "Not signing CertificateRequest until it is Approved")]
+    assert sum(api.count(verb) for verb in WRITES) == 0
+
+
+@pytest.mark.parametrize("code", [403, 422])
+def test_an_order_that_may_not_be_made_is_told(
+    controller: RequestController, put: Put, api: FakeAPIServer, code: int
+) -> None:
+    """A quota or a policy is somebody's to change, and is not asked again within the second."""
+    put(issuer())
+    put(request())
+    api.script("create", Status(code, "Forbidden", "exceeded quota: orders"))
+
+    with pytest.raises(
+        WaitingForUser, match=r"^Failed to create new order resource web/shop-1-\d+: .*exceeded quota"
+    ) as at:
+        drive(controller, "web", "shop-1")
+
+    assert at.value.reason == "OrderCreatingError"

@@ -113,7 +113,7 @@ def test_after_a_while_it_is_a_new_event(server: FakeAPIServer, recorder: Record
     recorder.start()
     say(recorder)
     assert server.wait_until(lambda: recorder.counts["written"] == 1)
-    clock.moment += timedelta(minutes=11)
+    clock.moment += timedelta(minutes=16)
     say(recorder)
     assert server.wait_until(lambda: recorder.counts["written"] == 2)
 
