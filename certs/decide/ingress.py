@@ -90,9 +90,10 @@ class ApplyCertificate:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCertificate:
-    """Delete a Certificate that is asked for no more."""
+    """Delete a Certificate that is asked for no more, and no other that has got its name meanwhile."""
 
     name: str
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
         if leftovers:
             return DropAnnotations(old.metadata.name, leftovers)
     surplus = _surplus(observed)
-    return DeleteCertificate(surplus[0].metadata.name) if surplus else DONE
+    return DeleteCertificate(surplus[0].metadata.name, surplus[0].metadata.uid) if surplus else DONE
 
 
 def _mark_of_tls(observed: ObservedIngress) -> str:

@@ -75,7 +75,7 @@ class IngressController:
             case DropAnnotations():
                 self._drop_annotations(ingress, step)
             case DeleteCertificate():
-                client.delete(Certificate, ingress.metadata.namespace, step.name)
+                client.delete(Certificate, ingress.metadata.namespace, step.name, uid=step.uid)
                 tell = Tell("DeleteCertificate", f'Successfully deleted unrequired Certificate "{step.name}"')
                 self._world.tell(ingress, (tell,), COMPONENT)
 

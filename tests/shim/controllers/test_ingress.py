@@ -5,11 +5,11 @@ import pytest
 
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.api.meta import ObjectMeta
-from certs.decide.ingress import ApplyCertificate
+from certs.decide.ingress import ApplyCertificate, DeleteCertificate
 from certs.outcomes import Permanent
 from shim.controllers.ingress import IngressController
 from shim.controllers.world import World
-from shim.kube.errors import AlreadyExists
+from shim.kube.errors import AlreadyExists, Conflict
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate
 from tests.fakes.apiserver import FakeAPIServer, Status
@@ -108,6 +108,24 @@ def test_a_certificate_that_nobody_had_seen_is_not_taken_over(
         controller.act(observed, step, NOW)
 
     assert [seen.verb for seen in api.seen if "/certificates" in seen.path and seen.verb != "get"] == ["create"]
+
+
+def test_a_certificate_that_has_got_the_name_meanwhile_is_not_deleted(
+    controller: IngressController, api: FakeAPIServer, put: Put
+) -> None:
+    put(ingress(ENTRY, BLOG))
+    drive(controller, "web", "shop")
+    put(ingress(ENTRY))
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, DeleteCertificate)
+    (blog,) = [one for one in observed.owned if one.metadata.name == step.name]
+    api.remove(blog)
+    api.put(certificate("blog-tls"))
+
+    with pytest.raises(Conflict):
+        controller.act(observed, step, NOW)
 
 
 def test_an_annotation_of_somebody_else_is_asked_about_once(
