@@ -25,7 +25,7 @@ from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition, is_true
 from certs.decide.backoff import next_attempt
-from certs.decide.certificatestatus import finished, news_of_renewal, with_readiness
+from certs.decide.certificatestatus import displaced, finished, news_of_renewal, with_readiness
 from certs.decide.certificatesteps import (
     DeleteNextKey,
     DeleteRequest,
@@ -49,8 +49,10 @@ def decide(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     certificate = observed.certificate
     if certificate.metadata.deletion_timestamp is not None:
         return DONE
-    if _owner_of_secret(observed).metadata.name != certificate.metadata.name:
-        return Wait(now + SHARED_SECRET_RECHECK, "another Certificate holds the Secret")
+    owner = _owner_of_secret(observed)
+    if owner.metadata.name != certificate.metadata.name:
+        step = displaced(observed, owner, now)
+        return step or Wait(now + SHARED_SECRET_RECHECK, "another Certificate holds the Secret")
     if is_true(certificate.status.conditions, "Issuing"):
         return issue(observed, now)
     violation = reason_to_issue(observed.subject, now)

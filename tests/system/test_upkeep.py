@@ -227,3 +227,26 @@ def test_an_emptied_secret_is_issued_anew(shop: Shop) -> None:
     eventually(lambda: secret(shop)["data"]["tls.crt"], "a new certificate", 5)
 
     assert shop.issued(NAME).is_pair
+
+
+def test_of_two_certificates_with_one_secret_the_other_says_so(shop: Shop) -> None:
+    """Once; and when the owner goes, it goes on at once."""
+    settled(shop)
+    ask(shop, "second", secretName=NAME, dnsNames=["second.example.test"])
+
+    def ready() -> dict[str, Any]:
+        return shop.condition("Certificate", "second")
+
+    eventually(lambda: ready().get("reason") == "DuplicateSecretName", "it says so")
+    assert f'belongs to Certificate "{NAME}"' in ready()["message"]
+    assert ready()["status"] == "False"
+    version = (shop.get("Certificate", "second") or {})["metadata"]["resourceVersion"]
+    patch(shop, metadata={"labels": {FAO: None}})  # wakes both
+    soon(lambda: labels(shop) == {FAO: "true"}, "the owner still looks after it")
+    assert (shop.get("Certificate", "second") or {})["metadata"]["resourceVersion"] == version
+    assert (shop.stored(NAME) or pytest.fail("gone")).leaf.dns_names == ("shop.example.test",)
+
+    shop.delete("Certificate", NAME)
+
+    shop.ready("Certificate", "second", 5)
+    assert (shop.stored(NAME) or pytest.fail("gone")).leaf.dns_names == ("second.example.test",)
