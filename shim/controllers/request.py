@@ -15,6 +15,7 @@ from certs.api.order import Order, OrderSpec
 from certs.decide import request as decision
 from certs.decide.approval import APPROVED, ApprovalRefused, is_foreign, refusal
 from certs.decide.comparison import same_issuer
+from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.policies import stored_leaf
 from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
@@ -22,7 +23,6 @@ from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.ari import certificate_id
 from certs.pki.csr import InvalidRequest, read_csr
-from shim.controllers.contents import stored_issuer
 from shim.controllers.renewalinfo import heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.engine.schedule import WAITING_FOR_USER
@@ -91,11 +91,8 @@ class RequestController:
             return ""
         secret = self._world.secrets.get(request.metadata.namespace, certificate.spec.secret_name)
         leaf = stored_leaf(secret)
-        if (
-            secret is None
-            or leaf is None
-            or not same_issuer(stored_issuer(certificate, secret), request.spec.issuer_ref)
-        ):
+        wrote = stored_issuer(secret) if secret is not None else None
+        if leaf is None or wrote is None or not same_issuer(wrote, request.spec.issuer_ref):
             return ""
         return certificate_id(leaf)
 
