@@ -19,7 +19,7 @@ import msgspec
 
 from certs.api.certificate import Certificate, CertificateSpec, KeyAlgorithm, PrivateKey
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
-from certs.api.core import Namespace, Secret
+from certs.api.core import Namespace, Secret, SecretMeta
 from certs.api.issuer import CAIssuer, ClusterIssuer, IssuerSpec
 from certs.api.meta import IssuerReference, ObjectMeta, owner_reference
 from certs.decide.certificatestatus import finished
@@ -62,7 +62,7 @@ class Filling:
         for name in self._namespaces:
             self._client.create(Namespace(metadata=ObjectMeta(name=name)), field_manager="bench")
         pair = {"tls.crt": _pem(self._authority), "tls.key": bytes(encode_key(self._authority.key))}
-        meta = ObjectMeta(name=ISSUER, namespace=NAMESPACE)
+        meta = SecretMeta(name=ISSUER, namespace=NAMESPACE)
         self._client.create(Secret(metadata=meta, type="kubernetes.io/tls", data=pair), field_manager="bench")
         spec = IssuerSpec(ca=CAIssuer(secret_name=ISSUER))
         self._client.create(ClusterIssuer(metadata=ObjectMeta(name=ISSUER), spec=spec), field_manager="bench")
@@ -112,7 +112,7 @@ class Filling:
         client.update_status(ended, field_manager=COMPONENT)
 
     def _foreign_secret(self, number: int) -> None:
-        meta = ObjectMeta(name=f"release-{number}", namespace=self._namespaces[number % NAMESPACES])
+        meta = SecretMeta(name=f"release-{number}", namespace=self._namespaces[number % NAMESPACES])
         secret = Secret(metadata=meta, type="helm.sh/release.v1", data={"release": os.urandom(FOREIGN_BYTES)})
         self._client.create(secret, field_manager="bench")
 

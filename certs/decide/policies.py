@@ -16,6 +16,7 @@ from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.api.meta import ConditionStatus, IssuerReference, find_condition
+from certs.decide import ari
 from certs.decide.comparison import changed_fields, loosely_differing, same_issuer, same_kind
 from certs.decide.renewal import RenewalPlan, moment_text, plan_renewal
 from certs.pki.csr import InvalidRequest, read_csr
@@ -44,11 +45,16 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored."""
+    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored.
+
+    `by_acme`: its issuer is an ACME CA; `heeds_ari`: whose renewal information counts.
+    """
 
     certificate: Certificate
     secret: Secret | None
     current: CertificateRequest | None
+    by_acme: bool = False
+    heeds_ari: bool = False
 
 
 Check = Callable[[Subject], Violation | None]
@@ -226,7 +232,15 @@ def renewal_plan(subject: Subject) -> RenewalPlan | None:
     leaf = stored_leaf(subject.secret)
     if leaf is None:
         return None
-    return plan_renewal(leaf.not_before, leaf.not_after, subject.certificate.spec, _issued_at(subject.current))
+    certificate = subject.certificate
+    return plan_renewal(
+        leaf.not_before,
+        leaf.not_after,
+        certificate.spec,
+        _issued_at(subject.current),
+        suggested=ari.moment(leaf, certificate.status) if subject.heeds_ari else None,
+        by_acme=subject.by_acme,
+    )
 
 
 def renewal_due(subject: Subject) -> datetime | None:

@@ -11,8 +11,8 @@ import structlog
 
 from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
-from certs.api.core import Secret
-from certs.api.issuer import issuer_types
+from certs.api.core import Secret, SecretMeta
+from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
     IssuerReference,
     KubeObject,
@@ -20,20 +20,24 @@ from certs.api.meta import (
     is_true,
     owner_reference,
 )
+from certs.api.ownership import SECRET_MANAGER
 from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
 from certs.decide.certificatesteps import (
     NEXT_KEY_LABEL,
+    AskRenewalInfo,
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
     ObservedCertificate,
     RewriteSecret,
+    Rewritten,
     SetCertificateStatus,
     Step,
     StoreNextKey,
     WriteSecret,
 )
+from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.policies import (
     CERTIFICATE_NAME,
@@ -45,23 +49,29 @@ from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForU
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
 from shim.controllers.contents import (
-    UnmakeableKeystore,
+    contested,
     further_data,
     issued_data,
     issued_secret,
+    overruled,
     stored_data,
-    stored_issuer,
+    unwritable,
 )
+from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.keys import generate_key
-from shim.kube.errors import AlreadyExists
+from shim.kube.errors import AlreadyExists, Conflict, Invalid
 from shim.stores import OURS, OWNER, SECRET
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
-ISSUING: Final = "cert-manager-certificates-issuing"
+ISSUING: Final = SECRET_MANAGER
 GENERATED: Final = "Generated"
+
+
+class HeldUpkeep(WaitingForUser):
+    """The Secret cannot be kept as the spec says; the certificate in it is as good as before."""
 
 
 class CertificateController:
@@ -78,6 +88,9 @@ class CertificateController:
         certificate = stores.certificates.get(namespace, name)
         if certificate is None:
             return None
+        ref = certificate.spec.issuer_ref
+        is_foreign = ref.effective_group != certificate.resource.group
+        issuer = None if is_foreign else stores.issuer(namespace, ref)
         sharing = stores.certificates.by_index(SECRET, f"{namespace}/{certificate.spec.secret_name}")
         observed = ObservedCertificate(
             certificate=certificate,
@@ -86,7 +99,12 @@ class CertificateController:
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
             auto_approve=self._world.settings.auto_approve,
-            signs_at_once=self._signs_at_once(certificate),
+            signs_at_once=self._world.settings.auto_approve and signs_at_once(issuer),
+            by_acme=issuer is not None and issuer.spec.acme is not None,
+            heeds_ari=heeds_ari(issuer),
+            asked=self._world.asked.get(certificate.metadata.uid),
+            rewritten=self._world.rewritten.get(certificate.metadata.uid),
+            owner_ref=self._world.settings.certificate_owner_ref,
         )
         keys = {
             secret.metadata.name: secret
@@ -94,9 +112,7 @@ class CertificateController:
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
-        noted, secret = self._world.rewritten.get(certificate.metadata.uid), observed.secret
-        is_rewritten = secret is not None and noted == _state(certificate, secret)
-        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), is_rewritten=is_rewritten)
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()))
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -120,6 +136,9 @@ class CertificateController:
                 self._write_secret(observed, step.request, now)
             case RewriteSecret():
                 self._rewrite_secret(observed, step, now)
+            case AskRenewalInfo():
+                issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
+                ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
             case SetCertificateStatus():
                 written = client.update_status(
                     msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
@@ -132,29 +151,17 @@ class CertificateController:
         sentence = with_next_attempt(failure, retry_at)
         reason = failure.reason or "IssuingFailed"
         self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
-        is_held_up = not isinstance(failure, Transient | RateLimited | UnmakeableKeystore)
+        is_held_up = not isinstance(failure, Transient | RateLimited | HeldUpkeep)
         status = statuses.cannot_go_on(observed, reason, sentence, now, is_held_up=is_held_up)
         if status != certificate.status:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
 
-    def _signs_at_once(self, certificate: Certificate) -> bool:
-        """Would a request be approved and signed by us within the moment?"""
-        ref = certificate.spec.issuer_ref
-        issuer = self._world.stores.issuer(certificate.metadata.namespace, ref)
-        return (
-            self._world.settings.auto_approve
-            and ref.effective_group == certificate.resource.group
-            and issuer is not None
-            and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
-            and is_true(issuer.status.conditions, "Ready")
-        )
-
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
         key, tell = _next_key(observed, step.name)
         secret = Secret(
-            metadata=ObjectMeta(
+            metadata=SecretMeta(
                 name=step.name,
                 namespace=certificate.metadata.namespace,
                 labels={NEXT_KEY_LABEL: "true", **OURS},
@@ -193,33 +200,58 @@ class CertificateController:
     def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         assert observed.next_key is not None  # noqa: S101  decided so
         data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
-        self._apply(observed, request.spec.issuer_ref, data, now)
+        self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
 
     def _rewrite_secret(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
-        """Write what is there already, with what is made of it; the second time the answer is the same Secret."""
+        """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
         secret, metadata = observed.secret, observed.certificate.metadata
         assert secret is not None  # noqa: S101  decided so
-        issuer = stored_issuer(observed.certificate, secret)
-        written = self._apply(observed, issuer, stored_data(secret), now)
-        self._world.rewritten.put(metadata.uid, _state(observed.certificate, written))
+        try:
+            wanted = self._wanted(observed, stored_issuer(secret), stored_data(secret), now)
+            written = self._contest(observed, wanted, step) if step.is_contested else self._apply(wanted)
+        except WaitingForUser as failure:
+            raise HeldUpkeep(str(failure), reason=failure.reason) from failure
+        note = Rewritten(metadata.generation, written.metadata.resource_version, now, step.times + 1)
+        self._world.rewritten.put(metadata.uid, note)
         log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
 
-    def _apply(
-        self, observed: ObservedCertificate, issuer: IssuerReference, data: dict[str, bytes], now: datetime
-    ) -> KubeObject:
+    def _contest(self, observed: ObservedCertificate, wanted: Secret, step: RewriteSecret) -> KubeObject:
+        """Write it once more, and tell who undoes it: without force the API server names whom we would overrule."""
+        managers = ""
+        try:
+            written = self._apply(wanted, force=False)
+        except Conflict as conflict:
+            managers = overruled(conflict)
+            written = self._apply(wanted)
+        self._world.tell(observed.certificate, (contested(wanted.metadata.name, step, managers),), ISSUING)
+        return written
+
+    def _wanted(
+        self, observed: ObservedCertificate, issuer: IssuerReference | None, data: dict[str, bytes], now: datetime
+    ) -> Secret:
         data |= further_data(observed.certificate, data, self._world.secrets, now)
-        secret = issued_secret(
+        return issued_secret(
             observed.certificate,
             issuer,
             data,
             kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
-            owned=self._world.settings.certificate_owner_ref,
+            owned=observed.owner_ref,
         )
-        return self._world.client.apply(secret, field_manager=ISSUING)
+
+    def _apply(self, secret: Secret, *, force: bool = True) -> KubeObject:
+        try:
+            return self._world.client.apply(secret, field_manager=ISSUING, force=force)
+        except Invalid as error:
+            raise unwritable(secret.metadata.name, error) from error
 
 
-def _state(certificate: Certificate, secret: KubeObject) -> tuple[int | None, str]:
-    return certificate.metadata.generation, secret.metadata.resource_version
+def signs_at_once(issuer: AnyIssuer | None) -> bool:
+    """Is the issuer ready, and does it sign in this process?"""
+    return (
+        issuer is not None
+        and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
+        and is_true(issuer.status.conditions, "Ready")
+    )
 
 
 def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:

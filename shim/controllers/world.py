@@ -12,7 +12,9 @@ from datetime import datetime
 
 from certs.api.issuer import AnyIssuer
 from certs.api.meta import KubeObject
+from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits
+from certs.decide.certificatesteps import Rewritten
 from certs.decide.challenge import Progress
 from certs.decide.effects import Tell
 from certs.decide.order import Seen
@@ -55,9 +57,9 @@ class World:
     settings: ControllerSettings
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
     seen: Memory[Seen] = field(default_factory=Memory)
-    # Certificates whose Secret was rewritten as it is: the generation, and the version that the Secret then had.
-    rewritten: Memory[tuple[int | None, str]] = field(default_factory=Memory)
+    rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
+    asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:

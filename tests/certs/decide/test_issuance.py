@@ -34,10 +34,9 @@ from tests.certs.decide.objects import (
     issued,
     next_key,
     request,
-    secret,
     stored,
-    told,
     with_status,
+    written,
 )
 
 KEY = "shop-next"
@@ -67,8 +66,7 @@ def asked(at: datetime = NOW, of: Certificate | None = None, revision: int = 1) 
 def holding(done: CertificateRequest, of: Certificate | None = None) -> Secret:
     """Return the Secret with what the request brought."""
     cert = of or certificate()
-    pair = {"tls.crt": done.status.certificate, "tls.key": named_key(cert).data["tls.key"]}
-    return secret(data=pair, annotations=told(cert))
+    return written(cert, done.status.certificate, named_key(cert).data["tls.key"])
 
 
 def test_nothing_is_said_before_the_end() -> None:

@@ -213,6 +213,17 @@ def test_policy_never_makes_a_key_where_there_is_none(
     assert events()[0][1] == first
 
 
+def test_policy_never_makes_a_key_where_there_is_no_secret(
+    controller: CertificateController, stores: Stores, put: Put, events: Events
+) -> None:
+    put(certificate(private_key=NEVER))
+
+    drive(controller, "web", "shop")
+
+    assert stores.requests.get("web", "shop-1") is not None
+    assert events()[0][1] == "Generated"
+
+
 def test_policy_never_does_not_replace_a_key_that_does_not_fit(
     controller: CertificateController, stores: Stores, put: Put
 ) -> None:
