@@ -87,6 +87,7 @@ def _at_once(kit: Kit, number: int, algorithm: str, how: str = "") -> list[Measu
     with ThreadPoolExecutor(CLIENTS) as pool:
         for _ in pool.map(lambda one: _apply(kit, one[0], one[1], algorithm), wanted):
             pass
+    applied = time.monotonic() - began
     ready = kit.arrivals.wait([Arrival(*one, 1) for one in wanted], seconds=max(PATIENCE, PATIENCE_EACH * number))
     kit.arrivals.settle(seconds=PATIENCE)
     seconds = max(ready) - began
@@ -99,6 +100,8 @@ def _at_once(kit: Kit, number: int, algorithm: str, how: str = "") -> list[Measu
     return [
         lower(f"{name}, until all are ready", seconds, "s", SECONDS_EACH * number if is_aim else None),
         higher(f"{name}, Certificates per second", number / seconds, "1/s"),
+        lower(f"{name}, until all are applied", applied, "s"),
+        lower(f"{name}, until the first is ready", min(ready) - began, "s"),
         lower(f"{name}, CPU per certificate", sum(spent.values()), "ms"),
         *(lower(f"{name}, CPU per certificate: {part}", ms, "ms", aims.get(part)) for part, ms in spent.items()),
         *traffic.figures(counted, per=f"certificate of {name}", number=number, aim=MOST_WRITES),
