@@ -14,13 +14,10 @@ from certs.api.certificaterequest import CertificateRequest, CertificateRequestS
 from certs.api.core import Secret, SecretMeta
 from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
-    IssuerReference,
-    KubeObject,
     ObjectMeta,
     is_true,
     owner_reference,
 )
-from certs.api.ownership import SECRET_MANAGER
 from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
 from certs.decide.certificatesteps import (
@@ -31,13 +28,12 @@ from certs.decide.certificatesteps import (
     DeleteRequest,
     ObservedCertificate,
     RewriteSecret,
-    Rewritten,
     SetCertificateStatus,
     Step,
     StoreNextKey,
     WriteSecret,
+    WriteTemporary,
 )
-from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.policies import (
     CERTIFICATE_NAME,
@@ -48,30 +44,17 @@ from certs.decide.request import IN_PROCESS
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
-from shim.controllers.contents import (
-    contested,
-    further_data,
-    issued_data,
-    issued_secret,
-    overruled,
-    stored_data,
-    unwritable,
-)
+from shim.controllers.certificatesecret import ISSUING, CertificateSecret, HeldUpkeep
 from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.keys import generate_key
-from shim.kube.errors import AlreadyExists, Conflict, Invalid
+from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
-ISSUING: Final = SECRET_MANAGER
 GENERATED: Final = "Generated"
-
-
-class HeldUpkeep(WaitingForUser):
-    """The Secret cannot be kept as the spec says; the certificate in it is as good as before."""
 
 
 class CertificateController:
@@ -81,6 +64,7 @@ class CertificateController:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._secret = CertificateSecret(world)
 
     def observe(self, namespace: str, name: str) -> ObservedCertificate | None:
         """Gather the Certificate, its Secret, next key and requests, and others that want the same Secret."""
@@ -105,6 +89,7 @@ class CertificateController:
             asked=self._world.asked.get(certificate.metadata.uid),
             rewritten=self._world.rewritten.get(certificate.metadata.uid),
             owner_ref=self._world.settings.certificate_owner_ref,
+            no_temporary=self._world.without_temporary.get(certificate.metadata.uid) == certificate.metadata.generation,
         )
         keys = {
             secret.metadata.name: secret
@@ -132,10 +117,12 @@ class CertificateController:
                 self._create_request(observed, step)
             case DeleteRequest():
                 client.delete(CertificateRequest, namespace, step.name)
+            case WriteTemporary():
+                self._secret.write_temporary(observed, now)
             case WriteSecret():
-                self._write_secret(observed, step.request, now)
+                self._secret.write(observed, step.request, now)
             case RewriteSecret():
-                self._rewrite_secret(observed, step, now)
+                self._secret.rewrite(observed, step, now)
             case AskRenewalInfo():
                 issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
                 ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
@@ -196,53 +183,6 @@ class CertificateController:
             self._world.client.get(CertificateRequest, certificate.metadata.namespace, step.name)
             return
         self._world.tell(certificate, step.tell, f"{COMPONENT}-request-manager")
-
-    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
-        assert observed.next_key is not None  # noqa: S101  decided so
-        data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
-        self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
-
-    def _rewrite_secret(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
-        """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
-        secret, metadata = observed.secret, observed.certificate.metadata
-        assert secret is not None  # noqa: S101  decided so
-        try:
-            wanted = self._wanted(observed, stored_issuer(secret), stored_data(secret), now)
-            written = self._contest(observed, wanted, step) if step.is_contested else self._apply(wanted)
-        except WaitingForUser as failure:
-            raise HeldUpkeep(str(failure), reason=failure.reason) from failure
-        note = Rewritten(metadata.generation, written.metadata.resource_version, now, step.times + 1)
-        self._world.rewritten.put(metadata.uid, note)
-        log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
-
-    def _contest(self, observed: ObservedCertificate, wanted: Secret, step: RewriteSecret) -> KubeObject:
-        """Write it once more, and tell who undoes it: without force the API server names whom we would overrule."""
-        managers = ""
-        try:
-            written = self._apply(wanted, force=False)
-        except Conflict as conflict:
-            managers = overruled(conflict)
-            written = self._apply(wanted)
-        self._world.tell(observed.certificate, (contested(wanted.metadata.name, step, managers),), ISSUING)
-        return written
-
-    def _wanted(
-        self, observed: ObservedCertificate, issuer: IssuerReference | None, data: dict[str, bytes], now: datetime
-    ) -> Secret:
-        data |= further_data(observed.certificate, data, self._world.secrets, now)
-        return issued_secret(
-            observed.certificate,
-            issuer,
-            data,
-            kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
-            owned=observed.owner_ref,
-        )
-
-    def _apply(self, secret: Secret, *, force: bool = True) -> KubeObject:
-        try:
-            return self._world.client.apply(secret, field_manager=ISSUING, force=force)
-        except Invalid as error:
-            raise unwritable(secret.metadata.name, error) from error
 
 
 def signs_at_once(issuer: AnyIssuer | None) -> bool:

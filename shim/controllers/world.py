@@ -60,6 +60,8 @@ class World:
     rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
     asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
+    # Certificates of which no temporary certificate can be made, and the generation of that spec.
+    without_temporary: Memory[int] = field(default_factory=Memory)
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:
