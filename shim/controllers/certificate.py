@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -26,7 +27,9 @@ from certs.decide.certificatesteps import (
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
+    NewKey,
     ObservedCertificate,
+    OrderKey,
     RewriteSecret,
     SetCertificateStatus,
     Step,
@@ -47,7 +50,6 @@ from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
 from shim.controllers.certificatesecret import ISSUING, CertificateSecret, HeldUpkeep
 from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
-from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
@@ -97,7 +99,7 @@ class CertificateController:
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
-        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()))
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), new_key=self._new_key(observed))
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -108,6 +110,8 @@ class CertificateController:
         certificate, client = observed.certificate, self._world.client
         namespace = certificate.metadata.namespace
         match step:
+            case OrderKey():
+                self._order_key(certificate)
             case StoreNextKey():
                 self._store_next_key(observed, step)
             case DeleteNextKey():
@@ -117,12 +121,8 @@ class CertificateController:
                 self._create_request(observed, step)
             case DeleteRequest():
                 client.delete(CertificateRequest, namespace, step.name)
-            case WriteTemporary():
-                self._secret.write_temporary(observed, now)
-            case WriteSecret():
-                self._secret.write(observed, step.request, now)
-            case RewriteSecret():
-                self._secret.rewrite(observed, step, now)
+            case WriteTemporary() | WriteSecret() | RewriteSecret():
+                self._secret.act(observed, step, now)
             case AskRenewalInfo():
                 issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
                 ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
@@ -144,9 +144,22 @@ class CertificateController:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
 
+    def _new_key(self, observed: ObservedCertificate) -> NewKey:
+        """Return how it stands with a key, should one be needed: the stored one, policy Never, is at hand."""
+        spec, owner = observed.certificate.spec.private_key or PrivateKey(), observed.certificate.metadata.uid
+        if _stored_key(observed, spec) or self._world.mill.is_ready(owner, spec.algorithm, spec.size):
+            return NewKey.AT_HAND
+        is_ordered = self._world.mill.is_ordered(owner, spec.algorithm, spec.size)
+        return NewKey.UNDER_WAY if is_ordered else NewKey.TO_BE_ORDERED
+
+    def _order_key(self, certificate: Certificate) -> None:
+        spec, metadata = certificate.spec.private_key or PrivateKey(), certificate.metadata
+        wake = partial(self._world.wake_certificate, metadata.namespace, metadata.name)
+        self._world.mill.order(metadata.uid, spec.algorithm, spec.size, wake)
+
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
-        key, tell = _next_key(observed, step.name)
+        key, tell = self._next_key(observed, step.name)
         secret = Secret(
             metadata=SecretMeta(
                 name=step.name,
@@ -165,6 +178,20 @@ class CertificateController:
             return
         if not (step.quietly and tell.reason == GENERATED):
             self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
+
+    def _next_key(self, observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
+        """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit."""
+        spec = observed.certificate.spec.private_key or PrivateKey()
+        stored = _stored_key(observed, spec)
+        made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
+        if stored:
+            secret = observed.certificate.spec.secret_name
+            try:
+                return _pinned(decode_key(stored), spec, secret)
+            except InvalidKey:
+                message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
+                made = Tell("DecodeFailed", message, "Warning")
+        return self._world.mill.take(observed.certificate.metadata.uid, spec.algorithm, spec.size), made
 
     def _create_request(self, observed: ObservedCertificate, step: CreateRequest) -> None:
         certificate = observed.certificate
@@ -194,19 +221,11 @@ def signs_at_once(issuer: AnyIssuer | None) -> bool:
     )
 
 
-def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
-    """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit the spec."""
-    spec = observed.certificate.spec.private_key or PrivateKey()
-    stored = observed.secret.data.get("tls.key") if observed.secret is not None else None
-    made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
-    if stored and spec.rotation_policy is RotationPolicy.NEVER:
-        secret = observed.certificate.spec.secret_name
-        try:
-            return _pinned(decode_key(stored), spec, secret)
-        except InvalidKey:
-            message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
-            made = Tell("DecodeFailed", message, "Warning")
-    return generate_key(spec.algorithm, spec.size), made
+def _stored_key(observed: ObservedCertificate, spec: PrivateKey) -> bytes:
+    """Return what is to be used again, policy Never; nothing where a new key is to be made."""
+    if spec.rotation_policy is not RotationPolicy.NEVER or observed.secret is None:
+        return b""
+    return observed.secret.data.get("tls.key", b"")
 
 
 def _pinned(key: Key, spec: PrivateKey, secret: str) -> tuple[Key, Tell]:

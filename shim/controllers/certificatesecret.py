@@ -12,7 +12,14 @@ from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.api.meta import IssuerReference, KubeObject
 from certs.api.ownership import SECRET_MANAGER
-from certs.decide.certificatesteps import ObservedCertificate, RewriteSecret, Rewritten
+from certs.decide.certificatesteps import (
+    ObservedCertificate,
+    RewriteSecret,
+    Rewritten,
+    SecretStep,
+    WriteSecret,
+    WriteTemporary,
+)
 from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.outcomes import WaitingForUser
@@ -48,7 +55,17 @@ class CertificateSecret:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def write_temporary(self, observed: ObservedCertificate, now: datetime) -> None:
+    def act(self, observed: ObservedCertificate, step: SecretStep, now: datetime) -> None:
+        """Take a step that writes the Secret."""
+        match step:
+            case WriteTemporary():
+                self._write_temporary(observed, now)
+            case WriteSecret():
+                self._write(observed, step.request, now)
+            case RewriteSecret():
+                self._rewrite(observed, step, now)
+
+    def _write_temporary(self, observed: ObservedCertificate, now: datetime) -> None:
         """Write something that can be served until the issuer has signed; that it cannot be made holds nothing up."""
         assert observed.next_key is not None  # noqa: S101  decided so
         certificate, key = observed.certificate, decode_key(observed.next_key.data["tls.key"])
@@ -67,13 +84,13 @@ class CertificateSecret:
             told = Tell("Issuing", "Issued temporary certificate")
         self._world.tell(certificate, (told,), ISSUING)
 
-    def write(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
+    def _write(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         """Write what the request brought, with its key."""
         assert observed.next_key is not None  # noqa: S101  decided so
         data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
         self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
 
-    def rewrite(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
+    def _rewrite(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
         """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
         secret, metadata = observed.secret, observed.certificate.metadata
         assert secret is not None  # noqa: S101  decided so
