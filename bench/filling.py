@@ -30,7 +30,8 @@ from certs.pki.authority import Authority, chain_pem, read_authority
 from certs.pki.csr import build_csr
 from certs.pki.keys import encode_key
 from certs.pki.signing import Wanted, sign_by, sign_by_itself
-from shim.controllers.certificate import COMPONENT, ISSUING
+from shim.controllers.certificate import COMPONENT
+from shim.controllers.certificatesecret import ISSUING
 from shim.controllers.contents import issued_data, issued_secret
 from shim.keys import generate_key
 from shim.kube.kubeclient import KubeClient

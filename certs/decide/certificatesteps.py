@@ -181,6 +181,9 @@ class RewriteSecret:
     is_contested: bool = False
 
 
+SecretStep = WriteTemporary | WriteSecret | RewriteSecret
+
+
 @dataclass(frozen=True, slots=True)
 class SetCertificateStatus:
     """Write the status and tell."""
@@ -202,9 +205,7 @@ Step = (
     | DeleteNextKey
     | CreateRequest
     | DeleteRequest
-    | WriteTemporary
-    | WriteSecret
-    | RewriteSecret
+    | SecretStep
     | SetCertificateStatus
     | AskRenewalInfo
 )

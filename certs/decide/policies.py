@@ -21,6 +21,7 @@ from certs.decide.comparison import changed_fields, loosely_differing, same_issu
 from certs.decide.renewal import RenewalPlan, moment_text, plan_renewal
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.keys import InvalidKey, decode_key, fits, matches
+from certs.pki.temporary import is_temporary
 from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
 
 CERTIFICATE_NAME: Final = "cert-manager.io/certificate-name"
@@ -116,6 +117,14 @@ def _is_a_pair(subject: Subject) -> Violation | None:
     return None
 
 
+def _is_the_real_one(subject: Subject) -> Violation | None:
+    """Is it from the issuer?  One that stands in for it has no issuer's annotations, and would pass for right."""
+    leaf = stored_leaf(subject.secret)
+    if leaf is None or not is_temporary(leaf):
+        return None
+    return Violation("TemporaryCertificate", "Issuing certificate as Secret contains a temporary certificate")
+
+
 def _from_this_issuer(subject: Subject) -> Violation | None:
     annotations = subject.secret.metadata.annotations if subject.secret is not None else {}
     stored = IssuerReference(
@@ -185,6 +194,7 @@ CHAIN: Final[tuple[Check, ...]] = (
     _exists,
     _has_data,
     _is_a_pair,
+    _is_the_real_one,
     _from_this_issuer,
     _for_this_certificate,
     _key_fits,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,13 +15,10 @@ from certs.api.certificaterequest import CertificateRequest, CertificateRequestS
 from certs.api.core import Secret, SecretMeta
 from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
-    IssuerReference,
-    KubeObject,
     ObjectMeta,
     is_true,
     owner_reference,
 )
-from certs.api.ownership import SECRET_MANAGER
 from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
 from certs.decide.certificatesteps import (
@@ -29,15 +27,16 @@ from certs.decide.certificatesteps import (
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
+    NewKey,
     ObservedCertificate,
+    OrderKey,
     RewriteSecret,
-    Rewritten,
     SetCertificateStatus,
     Step,
     StoreNextKey,
     WriteSecret,
+    WriteTemporary,
 )
-from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.policies import (
     CERTIFICATE_NAME,
@@ -48,30 +47,16 @@ from certs.decide.request import IN_PROCESS
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
-from shim.controllers.contents import (
-    contested,
-    further_data,
-    issued_data,
-    issued_secret,
-    overruled,
-    stored_data,
-    unwritable,
-)
+from shim.controllers.certificatesecret import ISSUING, CertificateSecret, HeldUpkeep
 from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
-from shim.keys import generate_key
-from shim.kube.errors import AlreadyExists, Conflict, Invalid
+from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
-ISSUING: Final = SECRET_MANAGER
 GENERATED: Final = "Generated"
-
-
-class HeldUpkeep(WaitingForUser):
-    """The Secret cannot be kept as the spec says; the certificate in it is as good as before."""
 
 
 class CertificateController:
@@ -81,6 +66,7 @@ class CertificateController:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._secret = CertificateSecret(world)
 
     def observe(self, namespace: str, name: str) -> ObservedCertificate | None:
         """Gather the Certificate, its Secret, next key and requests, and others that want the same Secret."""
@@ -105,6 +91,7 @@ class CertificateController:
             asked=self._world.asked.get(certificate.metadata.uid),
             rewritten=self._world.rewritten.get(certificate.metadata.uid),
             owner_ref=self._world.settings.certificate_owner_ref,
+            no_temporary=self._world.without_temporary.get(certificate.metadata.uid) == certificate.metadata.generation,
         )
         keys = {
             secret.metadata.name: secret
@@ -112,7 +99,7 @@ class CertificateController:
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
-        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()))
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), new_key=self._new_key(observed))
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -123,6 +110,8 @@ class CertificateController:
         certificate, client = observed.certificate, self._world.client
         namespace = certificate.metadata.namespace
         match step:
+            case OrderKey():
+                self._order_key(certificate)
             case StoreNextKey():
                 self._store_next_key(observed, step)
             case DeleteNextKey():
@@ -132,10 +121,8 @@ class CertificateController:
                 self._create_request(observed, step)
             case DeleteRequest():
                 client.delete(CertificateRequest, namespace, step.name)
-            case WriteSecret():
-                self._write_secret(observed, step.request, now)
-            case RewriteSecret():
-                self._rewrite_secret(observed, step, now)
+            case WriteTemporary() | WriteSecret() | RewriteSecret():
+                self._secret.act(observed, step, now)
             case AskRenewalInfo():
                 issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
                 ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
@@ -157,9 +144,22 @@ class CertificateController:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
 
+    def _new_key(self, observed: ObservedCertificate) -> NewKey:
+        """Return how it stands with a key, should one be needed: the stored one, policy Never, is at hand."""
+        spec, owner = observed.certificate.spec.private_key or PrivateKey(), observed.certificate.metadata.uid
+        if _stored_key(observed, spec) or self._world.mill.is_ready(owner, spec.algorithm, spec.size):
+            return NewKey.AT_HAND
+        is_ordered = self._world.mill.is_ordered(owner, spec.algorithm, spec.size)
+        return NewKey.UNDER_WAY if is_ordered else NewKey.TO_BE_ORDERED
+
+    def _order_key(self, certificate: Certificate) -> None:
+        spec, metadata = certificate.spec.private_key or PrivateKey(), certificate.metadata
+        wake = partial(self._world.wake_certificate, metadata.namespace, metadata.name)
+        self._world.mill.order(metadata.uid, spec.algorithm, spec.size, wake)
+
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
-        key, tell = _next_key(observed, step.name)
+        key, tell = self._next_key(observed, step.name)
         secret = Secret(
             metadata=SecretMeta(
                 name=step.name,
@@ -179,6 +179,20 @@ class CertificateController:
         if not (step.quietly and tell.reason == GENERATED):
             self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
 
+    def _next_key(self, observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
+        """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit."""
+        spec = observed.certificate.spec.private_key or PrivateKey()
+        stored = _stored_key(observed, spec)
+        made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
+        if stored:
+            secret = observed.certificate.spec.secret_name
+            try:
+                return _pinned(decode_key(stored), spec, secret)
+            except InvalidKey:
+                message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
+                made = Tell("DecodeFailed", message, "Warning")
+        return self._world.mill.take(observed.certificate.metadata.uid, spec.algorithm, spec.size), made
+
     def _create_request(self, observed: ObservedCertificate, step: CreateRequest) -> None:
         certificate = observed.certificate
         assert observed.next_key is not None  # noqa: S101  decided so
@@ -197,53 +211,6 @@ class CertificateController:
             return
         self._world.tell(certificate, step.tell, f"{COMPONENT}-request-manager")
 
-    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
-        assert observed.next_key is not None  # noqa: S101  decided so
-        data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
-        self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
-
-    def _rewrite_secret(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
-        """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
-        secret, metadata = observed.secret, observed.certificate.metadata
-        assert secret is not None  # noqa: S101  decided so
-        try:
-            wanted = self._wanted(observed, stored_issuer(secret), stored_data(secret), now)
-            written = self._contest(observed, wanted, step) if step.is_contested else self._apply(wanted)
-        except WaitingForUser as failure:
-            raise HeldUpkeep(str(failure), reason=failure.reason) from failure
-        note = Rewritten(metadata.generation, written.metadata.resource_version, now, step.times + 1)
-        self._world.rewritten.put(metadata.uid, note)
-        log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
-
-    def _contest(self, observed: ObservedCertificate, wanted: Secret, step: RewriteSecret) -> KubeObject:
-        """Write it once more, and tell who undoes it: without force the API server names whom we would overrule."""
-        managers = ""
-        try:
-            written = self._apply(wanted, force=False)
-        except Conflict as conflict:
-            managers = overruled(conflict)
-            written = self._apply(wanted)
-        self._world.tell(observed.certificate, (contested(wanted.metadata.name, step, managers),), ISSUING)
-        return written
-
-    def _wanted(
-        self, observed: ObservedCertificate, issuer: IssuerReference | None, data: dict[str, bytes], now: datetime
-    ) -> Secret:
-        data |= further_data(observed.certificate, data, self._world.secrets, now)
-        return issued_secret(
-            observed.certificate,
-            issuer,
-            data,
-            kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
-            owned=observed.owner_ref,
-        )
-
-    def _apply(self, secret: Secret, *, force: bool = True) -> KubeObject:
-        try:
-            return self._world.client.apply(secret, field_manager=ISSUING, force=force)
-        except Invalid as error:
-            raise unwritable(secret.metadata.name, error) from error
-
 
 def signs_at_once(issuer: AnyIssuer | None) -> bool:
     """Is the issuer ready, and does it sign in this process?"""
@@ -254,19 +221,11 @@ def signs_at_once(issuer: AnyIssuer | None) -> bool:
     )
 
 
-def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
-    """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit the spec."""
-    spec = observed.certificate.spec.private_key or PrivateKey()
-    stored = observed.secret.data.get("tls.key") if observed.secret is not None else None
-    made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
-    if stored and spec.rotation_policy is RotationPolicy.NEVER:
-        secret = observed.certificate.spec.secret_name
-        try:
-            return _pinned(decode_key(stored), spec, secret)
-        except InvalidKey:
-            message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
-            made = Tell("DecodeFailed", message, "Warning")
-    return generate_key(spec.algorithm, spec.size), made
+def _stored_key(observed: ObservedCertificate, spec: PrivateKey) -> bytes:
+    """Return what is to be used again, policy Never; nothing where a new key is to be made."""
+    if spec.rotation_policy is not RotationPolicy.NEVER or observed.secret is None:
+        return b""
+    return observed.secret.data.get("tls.key", b"")
 
 
 def _pinned(key: Key, spec: PrivateKey, secret: str) -> tuple[Key, Tell]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shim.controllers.certificate import ISSUING
+from shim.controllers.certificatesecret import ISSUING
 from tests.cluster import Cluster
 from tests.product import Product
 from tests.system.shop import Shop, eventually

@@ -21,7 +21,8 @@ from certs.api.core import Secret, SecretMetadata
 from certs.api.meta import ObjectMeta, SecretKeySelector, find_condition
 from certs.decide.upkeep import FIRST_PAUSE
 from certs.outcomes import WaitingForUser
-from shim.controllers.certificate import CertificateController, HeldUpkeep
+from shim.controllers.certificate import CertificateController
+from shim.controllers.certificatesecret import HeldUpkeep
 from shim.controllers.world import World
 from shim.kube.cluster import Cluster
 from shim.stores import OURS, Stores
