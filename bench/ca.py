@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
-from bench import traffic
+from bench import procfs, traffic
 from bench.arrivals import Arrival
 from bench.kit import PATIENCE, Kit
 from bench.measurement import Measurement, higher, lower
@@ -45,7 +45,7 @@ def measure(kit: Kit, number: int) -> list[Measurement]:
         kit.product.withdraw_admission()
         kit.webhook.stop()
         figures += _at_once(replace(kit, webhook=None), number, "ECDSA", " without admission")
-    return figures
+    return [*figures, lower("shim after all of these, peak RSS", procfs.peak_mb(kit.shim.pid), "MB")]
 
 
 def _bootstrap(kit: Kit) -> None:
