@@ -118,9 +118,12 @@ def _is_a_pair(subject: Subject) -> Violation | None:
 
 
 def _is_the_real_one(subject: Subject) -> Violation | None:
-    """Is it from the issuer?  One that stands in for it has no issuer's annotations, and would pass for right."""
+    """Is it from the issuer?  One that stands in for it has no issuer's annotations, and would pass for right.
+
+    With such annotations it is from a CA that somebody has named as ours, and issuing it anew would never end.
+    """
     leaf = stored_leaf(subject.secret)
-    if leaf is None or not is_temporary(leaf):
+    if leaf is None or not is_temporary(leaf) or _names_issuer(subject):
         return None
     return Violation("TemporaryCertificate", "Issuing certificate as Secret contains a temporary certificate")
 
@@ -133,12 +136,16 @@ def _from_this_issuer(subject: Subject) -> Violation | None:
         group=annotations.get(ISSUER_GROUP, ""),
     )
     wanted = subject.certificate.spec.issuer_ref
-    told = any(key in annotations for key in (ISSUER_NAME, ISSUER_KIND, ISSUER_GROUP))
-    same = same_issuer(stored, wanted) if told else same_kind(stored, wanted)
+    same = same_issuer(stored, wanted) if _names_issuer(subject) else same_kind(stored, wanted)
     if same:
         return None
     was = f"{stored.effective_kind}.{stored.effective_group}/{stored.name}"
     return Violation("IncorrectIssuer", f'Issuing certificate as Secret was previously issued by "{was}"')
+
+
+def _names_issuer(subject: Subject) -> bool:
+    annotations = subject.secret.metadata.annotations if subject.secret is not None else {}
+    return any(key in annotations for key in (ISSUER_NAME, ISSUER_KIND, ISSUER_GROUP))
 
 
 def _for_this_certificate(subject: Subject) -> Violation | None:

@@ -21,7 +21,7 @@ from certs.pki.signing import DEFAULT_LIFETIME, Unsignable, Wanted, sign_by, sig
 from certs.pki.x509 import Leaf, read_chain
 
 CA_NAME: Final = "cert-manager.local"
-# The API's mark in the subject of the certificate, too; one that is given literally does not get it.
+# A mark in the subject, too, as cert-manager has it in its template; a subject that is given literally stays.
 SERIAL_NUMBER: Final = "1234567890"
 
 

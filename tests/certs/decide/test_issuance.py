@@ -335,6 +335,15 @@ def test_what_stands_in_until_the_issuer_has_signed(
         assert not isinstance(decide(replace(observed, no_temporary=True), NOW), WriteTemporary)
 
 
+def test_a_ca_gets_none() -> None:
+    """Its issuer would sign with it."""
+    observed = waiting(annotated(TEMPORARY), None)
+    ca = msgspec.structs.replace(observed.certificate.spec, is_ca=True)
+    observed = replace(observed, certificate=msgspec.structs.replace(observed.certificate, spec=ca))
+
+    assert not isinstance(decide(observed, NOW), WriteTemporary)
+
+
 def test_it_is_never_taken_for_the_real_one() -> None:
     """Nothing in its Secret says another issuer; and yet it is not ready, and is replaced."""
     cert = certificate()
