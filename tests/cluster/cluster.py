@@ -38,6 +38,7 @@ from tests.cluster.proxy import INGRESS_CLASS, Caddy, Router
 
 _KUBECTL_TIMEOUT = 60.0
 _TOKEN_SECONDS = 24 * 3600  # longer than a developer leaves the demo running
+_APISERVER_GRACE = 20.0  # seconds; it takes one or two
 _GRACE = 1.0  # seconds to end in; nothing that they could save is of use afterwards
 
 
@@ -192,6 +193,10 @@ class Cluster:
     def kill_apiserver(self) -> None:
         """End the API server at once (SIGKILL): connections are reset, then refused."""
         self._running["kube-apiserver"].kill()
+
+    def stop_apiserver(self) -> None:
+        """Have the API server end in order (SIGTERM), as in an upgrade: watches end, requests are still answered."""
+        self._running["kube-apiserver"].stop(grace=_APISERVER_GRACE)
 
     def restart_apiserver(self) -> None:
         """Start the API server again on its port (killing it first if it runs) and wait until it is ready."""
