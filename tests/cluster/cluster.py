@@ -38,7 +38,6 @@ from tests.cluster.proxy import INGRESS_CLASS, Caddy, Router
 
 _KUBECTL_TIMEOUT = 60.0
 _TOKEN_SECONDS = 24 * 3600  # longer than a developer leaves the demo running
-_APISERVER_GRACE = 20.0  # seconds; it takes one or two
 _GRACE = 1.0  # seconds to end in; nothing that they could save is of use afterwards
 
 
@@ -194,9 +193,12 @@ class Cluster:
         """End the API server at once (SIGKILL): connections are reset, then refused."""
         self._running["kube-apiserver"].kill()
 
-    def stop_apiserver(self) -> None:
-        """Have the API server end in order (SIGTERM), as in an upgrade: watches end, requests are still answered."""
-        self._running["kube-apiserver"].stop(grace=_APISERVER_GRACE)
+    def stop_apiserver(self, *, grace: float = 5.0) -> None:
+        """Have the API server end in order (SIGTERM), as in an upgrade, and end it when it has not after a while.
+
+        It takes no new connections then and answers what was asked, but its watches go on until the end.
+        """
+        self._running["kube-apiserver"].stop(grace=grace)
 
     def restart_apiserver(self) -> None:
         """Start the API server again on its port (killing it first if it runs) and wait until it is ready."""

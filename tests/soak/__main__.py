@@ -2,8 +2,8 @@
 
     python -m tests.soak [--minutes 30] [--certificates 120] [--seed N]
 
-Ends with 0 when all held, with 1 when something did not; what did not is printed, with the seed, and the logs of the
-shims are kept in `build/soak/`.
+Ends with 0 when all held, with 1 when something did not; what did not is printed, with the seed.  The logs of the shims
+are kept in `build/soak/`.
 """
 
 from __future__ import annotations
@@ -82,11 +82,10 @@ def main() -> int:
                 problems = _soak(arena, tally, given.minutes * 60, given.certificates)
             except AssertionError as error:
                 problems = [str(error), *arena.invariants.breaches]
-            if problems:
-                _keep_logs(arena)
+            _keep_logs(arena)
     for problem in problems:
         tally.say(f"WRONG: {problem}")
-    tally.say(f"seed {given.seed}: {f'{len(problems)} problems, logs in {KEPT}' if problems else 'all held'}")
+    tally.say(f"seed {given.seed}: {f'{len(problems)} problems' if problems else 'all held'}, logs in {KEPT}")
     return 1 if problems else 0
 
 
