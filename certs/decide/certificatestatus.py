@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from certs.api.certificate import CertificateStatus
+from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.meta import Condition, ConditionStatus, find_condition, with_condition, without_condition
 from certs.decide.certificatesteps import ObservedCertificate, SetCertificateStatus
 from certs.decide.effects import Tell
-from certs.decide.policies import Violation, reason_not_ready, renewal_due, stored_leaf
+from certs.decide.policies import WINDOW_ERROR, Violation, reason_not_ready, renewal_due, renewal_plan, stored_leaf
 
 UP_TO_DATE: Final = "Certificate is up to date and has not expired"
 ISSUED: Final = "The certificate has been successfully issued"
@@ -44,6 +44,29 @@ def with_readiness(observed: ObservedCertificate, status: CertificateStatus, now
     )
 
 
+def news_of_renewal(
+    observed: ObservedCertificate, before: CertificateStatus, after: CertificateStatus
+) -> tuple[Tell, ...]:
+    """Return what is worth an event when a status that says something new of the renewal is written.
+
+    That no window fits, when it becomes so; that another moment counts than `renewBefore` says, for each spec
+    and certificate of which that holds.
+    """
+    told: list[Tell] = []
+    ready, was = (find_condition(status.conditions, "Ready") for status in (after, before))
+    if ready is not None and ready.reason == WINDOW_ERROR and (was is None or was.message != ready.message):
+        told.append(Tell(WINDOW_ERROR, ready.message, "Warning"))
+    plan = renewal_plan(observed.subject)
+    is_new = after.renewal_time != before.renewal_time or _generation(ready) != _generation(was)
+    if plan is not None and plan.remark is not None and is_new:
+        told.append(plan.remark)
+    return tuple(told)
+
+
+def _generation(condition: Condition | None) -> int:
+    return condition.observed_generation if condition is not None else 0
+
+
 def begun(observed: ObservedCertificate, violation: Violation, next_key: str, now: datetime) -> CertificateStatus:
     """Return that and why we are issuing, and with which key."""
     status = with_issuing(
@@ -54,17 +77,20 @@ def begun(observed: ObservedCertificate, violation: Violation, next_key: str, no
 
 def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus:
     """Return the one write for the end of an issuance: revision, Ready, times, and everything of the attempt gone."""
+    before = observed.certificate.status
     status = msgspec.structs.replace(
-        observed.certificate.status,
-        conditions=without_condition(observed.certificate.status.conditions, "Issuing"),
+        before,
+        conditions=without_condition(before.conditions, "Issuing"),
         revision=observed.next_revision,
         next_private_key_secret_name=None,
         last_failure_time=None,
         failed_issuance_attempts=None,
+        acme=None,  # what the CA has said was about the certificate before
     )
     # The policies must see the new revision.
     settled = replace(observed, certificate=msgspec.structs.replace(observed.certificate, status=status))
-    return SetCertificateStatus(with_readiness(settled, status, now), (Tell("Issuing", ISSUED),))
+    status = with_readiness(settled, status, now)
+    return SetCertificateStatus(status, (Tell("Issuing", ISSUED), *news_of_renewal(settled, before, status)))
 
 
 def gave_up(observed: ObservedCertificate, reason: str, message: str, now: datetime) -> SetCertificateStatus:
@@ -102,6 +128,29 @@ def cannot_go_on(
         issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
     status = with_readiness(observed, observed.certificate.status, now)
     return with_issuing(observed, status, now, issuing.reason, sentence, status=issuing.status)
+
+
+def displaced(observed: ObservedCertificate, owner: Certificate, now: datetime) -> SetCertificateStatus | None:
+    """Return that another Certificate has the Secret; None when that is said already.
+
+    The times are left out: they would be of the other's certificate.
+    """
+    reason, before = "DuplicateSecretName", observed.certificate.status
+    sentence = (
+        f'Secret "{observed.certificate.spec.secret_name}" belongs to Certificate "{owner.metadata.name}", '
+        "which asks for it, too; set another secretName here or there, or delete one of the two"
+    )
+    conditions = with_condition(
+        before.conditions,
+        "Ready",
+        ConditionStatus.FALSE,
+        reason=reason,
+        message=sentence,
+        now=now,
+        generation=observed.certificate.metadata.generation,
+    )
+    status = msgspec.structs.replace(before, conditions=conditions, not_before=None, not_after=None, renewal_time=None)
+    return SetCertificateStatus(status, (Tell(reason, sentence, "Warning"),)) if status != before else None
 
 
 def with_issuing(

@@ -39,7 +39,7 @@ from certs.decide.certificatesteps import (
 )
 from certs.decide.comparison import changed_fields
 from certs.decide.effects import Tell
-from certs.decide.policies import Violation, has_pair, stored_leaf
+from certs.decide.policies import RENEWING, WINDOW_ERROR, Violation, has_pair, renewal_plan, stored_leaf
 from certs.names import request_name
 from certs.outcomes import DONE, Outcome, Wait
 from certs.pki.csr import InvalidRequest, read_csr
@@ -58,7 +58,7 @@ def begin(observed: ObservedCertificate, violation: Violation, now: datetime) ->
     if observed.next_key is None:
         return _make_key(observed, now)
     status = begun(observed, violation, observed.next_key.metadata.name, now)
-    return SetCertificateStatus(status, (Tell("Issuing", violation.message),))
+    return SetCertificateStatus(status, _reasons(observed, violation))
 
 
 def issue(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
@@ -75,7 +75,7 @@ def issue(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         )
     name = request_name(observed.certificate.metadata.name, observed.next_revision)
     requested = Tell("Requested", f'Created new CertificateRequest resource "{name}"')
-    return _request(observed, next_key, now, requested) or _say_waiting(observed, next_key, now)
+    return _request(observed, next_key, now, (requested,)) or _say_waiting(observed, next_key, now)
 
 
 def issue_at_once(observed: ObservedCertificate, violation: Violation, now: datetime) -> Step | Outcome:
@@ -85,7 +85,7 @@ def issue_at_once(observed: ObservedCertificate, violation: Violation, now: date
         return _make_key(observed, now, quietly=True)
     if unfit := _unfit_key(observed, next_key):
         return unfit
-    step = _request(observed, next_key, now, Tell("Issuing", violation.message))
+    step = _request(observed, next_key, now, _reasons(observed, violation))
     if step is not None:
         return step
     request = observed.next_request
@@ -94,6 +94,16 @@ def issue_at_once(observed: ObservedCertificate, violation: Violation, now: date
     if asked_at is not None and fresh and abs(now - asked_at) < MOMENT:
         return Wait(now + MOMENT, "the issuer's signature")
     return begin(observed, violation, now)
+
+
+def _reasons(observed: ObservedCertificate, violation: Violation) -> tuple[Tell, ...]:
+    """Return what is told at the beginning: why, and that it happens outside of the windows if it does."""
+    plan = renewal_plan(observed.subject) if violation.reason == RENEWING else None
+    why = Tell("Issuing", violation.message)
+    if plan is None or not plan.error:
+        return (why,)
+    missed = f"Renewing certificate without satisfying renewal windows due to {plan.error}"
+    return (Tell(WINDOW_ERROR, missed, "Warning"), why)
 
 
 def is_stored(observed: ObservedCertificate) -> bool:
@@ -126,7 +136,7 @@ def _unfit_key(observed: ObservedCertificate, next_key: Secret) -> DeleteNextKey
     return DeleteNextKey(name, (Tell("Deleted", why),))
 
 
-def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tell: Tell) -> Step | None:
+def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tell: tuple[Tell, ...]) -> Step | None:
     """Have the request for the next key, and bring over what becomes of it; None while the issuer works."""
     request = observed.next_request
     if request is None:
@@ -134,7 +144,7 @@ def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tel
         if unnumbered is not None:  # it may have the name of the one that is wanted
             return DeleteRequest(unnumbered.metadata.name)
         name = request_name(observed.certificate.metadata.name, observed.next_revision)
-        return CreateRequest(name, observed.next_revision, (tell,))
+        return CreateRequest(name, observed.next_revision, tell)
     if _is_stale(observed, request, next_key):
         return DeleteRequest(request.metadata.name)
     return _outcome(observed, request, next_key, now)

@@ -15,11 +15,13 @@ from typing import Final
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
-from certs.api.meta import IssuerReference
+from certs.api.meta import ConditionStatus, IssuerReference, find_condition
+from certs.decide import ari
 from certs.decide.comparison import changed_fields, loosely_differing, same_issuer, same_kind
-from certs.decide.renewal import renewal_time
+from certs.decide.renewal import RenewalPlan, moment_text, plan_renewal
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.keys import InvalidKey, decode_key, fits, matches
+from certs.pki.temporary import is_temporary
 from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
 
 CERTIFICATE_NAME: Final = "cert-manager.io/certificate-name"
@@ -28,6 +30,10 @@ ISSUER_KIND: Final = "cert-manager.io/issuer-kind"
 ISSUER_GROUP: Final = "cert-manager.io/issuer-group"
 REVISION: Final = "cert-manager.io/certificate-revision"
 PRIVATE_KEY_SECRET: Final = "cert-manager.io/private-key-secret-name"  # noqa: S105  an annotation's key
+
+
+RENEWING: Final = "Renewing"
+WINDOW_ERROR: Final = "WindowError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,16 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored."""
+    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored.
+
+    `by_acme`: its issuer is an ACME CA; `heeds_ari`: whose renewal information counts.
+    """
 
     certificate: Certificate
     secret: Secret | None
     current: CertificateRequest | None
+    by_acme: bool = False
+    heeds_ari: bool = False
 
 
 Check = Callable[[Subject], Violation | None]
@@ -104,6 +115,14 @@ def _is_a_pair(subject: Subject) -> Violation | None:
         message = "Issuing certificate as Secret contains a private key that does not match the certificate"
         return Violation("InvalidKeyPair", message)
     return None
+
+
+def _is_the_real_one(subject: Subject) -> Violation | None:
+    """Is it from the issuer?  One that stands in for it has no issuer's annotations, and would pass for right."""
+    leaf = stored_leaf(subject.secret)
+    if leaf is None or not is_temporary(leaf):
+        return None
+    return Violation("TemporaryCertificate", "Issuing certificate as Secret contains a temporary certificate")
 
 
 def _from_this_issuer(subject: Subject) -> Violation | None:
@@ -175,6 +194,7 @@ CHAIN: Final[tuple[Check, ...]] = (
     _exists,
     _has_data,
     _is_a_pair,
+    _is_the_real_one,
     _from_this_issuer,
     _for_this_certificate,
     _key_fits,
@@ -193,22 +213,55 @@ def reason_to_issue(subject: Subject, now: datetime) -> Violation | None:
     violation = first_violation(subject)
     if violation is not None:
         return violation
-    due = renewal_due(subject)
-    if due is None or now < due:
+    plan = renewal_plan(subject)
+    if plan is None or plan.at is None or now < plan.at:
         return None
-    return Violation("Renewing", f"Renewing certificate as renewal was scheduled at {due:%Y-%m-%d %H:%M:%S} +0000 UTC")
+    if plan.error:
+        message = f"Renewing certificate without satisfying renewal windows at: {moment_text(plan.at)}"
+    else:
+        message = f"Renewing certificate as renewal was scheduled at {moment_text(plan.at)}"
+    return Violation(RENEWING, message)
 
 
 def reason_not_ready(subject: Subject, now: datetime) -> Violation | None:
-    """Return why the Secret cannot be used now, or None."""
+    """Return why the Secret cannot be used now, or that its renewal will miss all windows, or None."""
     violation = first_violation(subject)
     leaf = stored_leaf(subject.secret)
-    if violation is not None or leaf is None or now < leaf.not_after:
+    if violation is not None or leaf is None:
         return violation
-    return Violation("Expired", f"Certificate expired on {leaf.not_after:%a, %d %b %Y %H:%M:%S} UTC")
+    if now >= leaf.not_after:
+        return Violation("Expired", f"Certificate expired on {leaf.not_after:%a, %d %b %Y %H:%M:%S} UTC")
+    plan = renewal_plan(subject)
+    if plan is not None and plan.error:
+        return Violation(WINDOW_ERROR, f"Could not calculate renewal time: {plan.error}")
+    return None
+
+
+def renewal_plan(subject: Subject) -> RenewalPlan | None:
+    """Return how the stored certificate is to be renewed, or None when there is none."""
+    leaf = stored_leaf(subject.secret)
+    if leaf is None:
+        return None
+    certificate = subject.certificate
+    return plan_renewal(
+        leaf.not_before,
+        leaf.not_after,
+        certificate.spec,
+        _issued_at(subject.current),
+        suggested=ari.moment(leaf, certificate.status) if subject.heeds_ari else None,
+        by_acme=subject.by_acme,
+    )
 
 
 def renewal_due(subject: Subject) -> datetime | None:
     """Return when the stored certificate is to be renewed, or None when never or when there is none."""
-    leaf = stored_leaf(subject.secret)
-    return renewal_time(leaf.not_before, leaf.not_after, subject.certificate.spec) if leaf is not None else None
+    plan = renewal_plan(subject)
+    return plan.at if plan is not None else None
+
+
+def _issued_at(request: CertificateRequest | None) -> datetime | None:
+    """Return when the request was answered with the certificate, as far as that is known."""
+    ready = find_condition(request.status.conditions, "Ready") if request is not None else None
+    if ready is None or ready.status is not ConditionStatus.TRUE:
+        return None
+    return ready.last_transition_time

@@ -7,7 +7,7 @@ the API leaves them to the CRD's schema, and so do we.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -77,18 +77,7 @@ def judge_certificate(certificate: Certificate) -> Findings:
     spec, problems = certificate.spec, findings.problems
     for check in CHECKS:
         check(spec, problems)
-    findings.warnings.extend(without_effect(spec))
     return findings
-
-
-def without_effect(spec: CertificateSpec) -> Iterator[str]:
-    """Yield a warning for each field that is accepted and has no effect yet: silence would mislead."""
-    fields = {
-        "renewal.windows": spec.renewal is not None and bool(spec.renewal.windows),
-    }
-    for field, given in fields.items():
-        if given:
-            yield f"spec.{field}: stored, but without effect in this release"
 
 
 def check_secret_name(spec: CertificateSpec, problems: Problems) -> None:

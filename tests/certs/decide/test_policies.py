@@ -1,15 +1,23 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from certs.api.certificate import Certificate, KeyAlgorithm, PrivateKey, Renewal
-from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
+from certs.api.certificate import Certificate, KeyAlgorithm, PrivateKey, Renewal, RenewalWindow
+from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec, CertificateRequestStatus
 from certs.api.core import Secret
-from certs.api.meta import IssuerReference
-from certs.decide.policies import Subject, Violation, first_violation, reason_not_ready, reason_to_issue, renewal_due
+from certs.api.meta import Condition, IssuerReference
+from certs.decide.policies import (
+    Subject,
+    Violation,
+    first_violation,
+    reason_not_ready,
+    reason_to_issue,
+    renewal_due,
+    renewal_plan,
+)
 from certs.pki.csr import build_csr
 from tests.certs.decide.objects import (
     DAY,
@@ -18,6 +26,7 @@ from tests.certs.decide.objects import (
     LIFETIME,
     NOW,
     certificate,
+    condition,
     key,
     pem,
     request,
@@ -28,8 +37,11 @@ from tests.certs.decide.objects import (
 )
 
 BEGIN = NOW - DAY
+HOUR = timedelta(hours=1)
 DUE = BEGIN + 60 * DAY
 END = BEGIN + LIFETIME
+OPEN = Renewal(policy="RenewBefore", windows=(RenewalWindow("0 10 * * *", "1h"),))
+NEVER_OPEN = Renewal(policy="RenewBefore", windows=(RenewalWindow("0 0 30 2 *", "1h"),))
 
 
 def pair(cert: Certificate | None = None, **changes: bytes) -> Secret:
@@ -202,6 +214,12 @@ MOMENTS = pytest.mark.parametrize(
         pytest.param({"renewal": Renewal(policy="Disabled")}, DUE, None, None, id="due, renewal disabled"),
         pytest.param({"renewal": Renewal(policy="Disabled")}, END, None, "Expired", id="expired, renewal disabled"),
         pytest.param({"renew_before": "24h"}, DUE, None, None, id="not due yet by renewBefore"),
+        pytest.param({"renew_before": "9000h"}, NOW, None, None, id="not due by a renewBefore that does not fit"),
+        pytest.param({"renewal": OPEN}, DUE, None, None, id="due, but in the next window"),
+        pytest.param({"renewal": OPEN}, DUE + 22 * HOUR, "Renewing", None, id="due when the window opens"),
+        pytest.param({"renewal": NEVER_OPEN}, NOW, None, "WindowError", id="no window fits"),
+        pytest.param({"renewal": NEVER_OPEN}, DUE, "Renewing", "WindowError", id="no window fits, due"),
+        pytest.param({"renewal": NEVER_OPEN}, END, "Renewing", "Expired", id="no window fits, expired"),
     ],
 )
 
@@ -232,8 +250,54 @@ def test_time_is_told_as_go_tells_it() -> None:
     assert expired.message == "Certificate expired on Fri, 29 May 2026 12:00:00 UTC"
 
 
+def test_windows_that_cannot_be_kept_are_told() -> None:
+    """Ready says why, and Issuing that it goes on nevertheless."""
+    cert = certificate(renewal=NEVER_OPEN)
+    subject = Subject(cert, stored(cert, not_before=BEGIN), None)
+
+    assert reason_to_issue(subject, DUE) == Violation(
+        "Renewing", "Renewing certificate without satisfying renewal windows at: 2026-04-29 12:00:00 +0000 UTC"
+    )
+    assert reason_not_ready(subject, NOW) == Violation(
+        "WindowError",
+        "Could not calculate renewal time: cannot find a time with the given windows between "
+        "2026-02-28 12:00:00 +0000 UTC and 2026-05-29 12:00:00 +0000 UTC for: 2026-04-29 12:00:00 +0000 UTC; "
+        "open windows more often, or ask for a longer duration",
+    )
+
+
+def test_what_is_wrong_with_the_secret_comes_before_its_windows() -> None:
+    """A window is of no interest for a certificate that is replaced anyway."""
+    cert = certificate(renewal=NEVER_OPEN)
+    violation = reason_not_ready(Subject(cert, stored(certificate("blog")), None), NOW)
+
+    assert violation is not None
+    assert violation.reason == "IncorrectCertificate"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(condition("Ready", since=BEGIN + HOUR), BEGIN + 60 * DAY, id="issued after notBefore"),
+        pytest.param(condition("Ready", "False", since=BEGIN + HOUR), BEGIN + HOUR / 2, id="not issued"),
+        pytest.param(condition("Ready", since=None), BEGIN + HOUR / 2, id="nobody knows when"),
+        pytest.param(condition("Approved", since=BEGIN + HOUR), BEGIN + HOUR / 2, id="only approved"),
+    ],
+)
+def test_issuance_is_when_the_current_request_became_ready(answer: Condition, expected: datetime) -> None:
+    """A certificate that is dated back by an hour would be renewed for ever, if half an hour after notBefore."""
+    cert = certificate(renew_before="2159h30m")
+    current = request(cert, status=CertificateRequestStatus(conditions=(answer,)))
+    plan = renewal_plan(Subject(cert, stored(cert, not_before=BEGIN), current))
+
+    assert plan is not None
+    assert plan.at == expected
+    assert (plan.remark is not None) is (expected == DUE)
+
+
 def test_nothing_stored_is_never_due() -> None:
     """Without a certificate that can be read there is no moment."""
+    assert renewal_plan(Subject(certificate(), None, None)) is None
     assert renewal_due(Subject(certificate(), None, None)) is None
     assert renewal_due(Subject(certificate(), secret(data={"tls.crt": b"garbage"}), None)) is None
 
