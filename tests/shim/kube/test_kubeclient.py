@@ -85,6 +85,16 @@ def test_the_answer_of_a_write_is_in_the_store(followed: Cluster, client: KubeCl
     assert (found.spec.external_name, found.metadata.labels) == ("x", {"a": "b"})
 
 
+def test_the_answer_of_a_read_is_in_the_store(server: FakeAPIServer, followed: Cluster, client: KubeClient) -> None:
+    """What another process made, and the watch has not told of yet, is there when it was read."""
+    KubeClient(followed.transport).create(service(), field_manager="m")
+    assert followed.store(Service).get("shop", "web") is None
+
+    client.get(Service, "shop", "web")
+
+    assert followed.store(Service).get("shop", "web") is not None
+
+
 def test_a_deleted_object_leaves_the_store(followed: Cluster, client: KubeClient) -> None:
     """When the server says Success the object is gone, and a late older answer does not bring it back."""
     created = client.create(service(), field_manager="m")
