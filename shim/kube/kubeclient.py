@@ -96,6 +96,8 @@ class KubeClient:
         try:
             body = self._send("DELETE", "delete", target, body=msgspec.json.encode(options))
         except NotFound:
+            if uid and self._stores is not None:  # the watch lags, and would have us delete it again
+                self._stores.forget(kind, namespace, name, uid)
             return
         self._take_deletion(kind, target, body)
 

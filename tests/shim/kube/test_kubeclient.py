@@ -119,6 +119,18 @@ def test_deleting_what_is_missing_is_no_error(client: KubeClient) -> None:
     client.delete(Service, "shop", "web")
 
 
+def test_what_is_found_gone_already_leaves_the_store(
+    server: FakeAPIServer, followed: Cluster, client: KubeClient
+) -> None:
+    """The watch lags: whoever goes on from the store would delete it again and again."""
+    created = client.create(service(), field_manager="m")
+    server.remove(created)
+
+    client.delete(Service, "shop", "web", uid=created.metadata.uid)
+
+    assert followed.store(Service).get("shop", "web") is None
+
+
 @pytest.mark.parametrize(
     "preconditions", [pytest.param({"uid": "other"}, id="uid"), pytest.param({"resource_version": "1"}, id="version")]
 )
