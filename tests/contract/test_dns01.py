@@ -11,9 +11,10 @@ import pytest
 
 from certs.outcomes import Failure, RateLimited, Transient, WaitingForUser
 from shim.solvers.dns01 import Change
-from tests.contract.dns01 import RETRY_AFTER, ZONE, Backend, Fault, webhook
+from tests.contract.dns01 import RETRY_AFTER, ZONE, Backend, Fault, rfc2136, webhook
 
 BACKENDS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
+    "rfc2136": rfc2136.backend,
     "webhook": webhook.backend,
 }
 NAME = f"_acme-challenge.shop.{ZONE}"
@@ -170,6 +171,8 @@ def test_a_failure_names_the_name_and_no_secret(backend: Backend, fault: Fault) 
 def test_it_works_again_after_a_fault(backend: Backend) -> None:
     """A writer keeps nothing broken between calls."""
     writer = backend.writer()
+    if Fault.DOWN not in backend.faults:
+        pytest.skip("this server cannot be made to fail")
     backend.fail(Fault.DOWN)
     with pytest.raises(Failure):
         writer.change(change(add=(OURS,)))
