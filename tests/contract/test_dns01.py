@@ -11,11 +11,12 @@ import pytest
 
 from certs.outcomes import Failure, RateLimited, Transient, WaitingForUser
 from shim.solvers.dns01 import Change
-from tests.contract.dns01 import RETRY_AFTER, ZONE, Backend, Fault, rfc2136, webhook
+from tests.contract.dns01 import RETRY_AFTER, ZONE, Backend, Fault, rfc2136, vendors, webhook
 
 BACKENDS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
     "rfc2136": rfc2136.backend,
     "webhook": webhook.backend,
+    **vendors.BACKENDS,
 }
 NAME = f"_acme-challenge.shop.{ZONE}"
 OURS, OTHER, FOREIGN = "ours-" + "A" * 38, "other-" + "B" * 37, "somebody-else's"

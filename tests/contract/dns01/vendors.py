@@ -1,0 +1,19 @@
+"""The backends of all vendors, by the field of the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Final
+
+from tests.contract.dns01 import Backend, cloudflare
+from tests.contract.dns01.vendor import Vendor
+
+
+def _serving(fake: type[Vendor]) -> Callable[[], AbstractContextManager[Backend]]:
+    return lambda: fake().serving()
+
+
+BACKENDS: Final[Mapping[str, Callable[[], AbstractContextManager[Backend]]]] = {
+    "cloudflare": _serving(cloudflare.Fake),
+}
