@@ -13,7 +13,7 @@ import dns.message
 import dns.rdatatype
 
 from certs.outcomes import Transient
-from shim.solvers.dns01.questions import NoAnswer, system_resolvers, together
+from shim.solvers.dns01.questions import NoAnswer, together
 from shim.solvers.dns01.zones import MOST_ALIASES, Zones, plain
 
 
@@ -50,7 +50,7 @@ class Propagation:
                 raise NotYet(f"CNAMEs of {name} lead nowhere: {' -> '.join(seen)}")
             servers = self.zones.zone(here).servers
             recurse = not servers
-            asked = servers or self.zones.questions.resolvers or system_resolvers()
+            asked = servers or self.zones.questions.asked()
             waiting.extend(sorted(self._everywhere(asked, here, value, recurse=recurse)))
 
     def _everywhere(self, servers: tuple[str, ...], name: str, value: str, *, recurse: bool) -> set[str]:

@@ -62,10 +62,14 @@ class Questions:
             raise NoAnswer(f"{server} answers {dns.rcode.to_text(answer.rcode())} about {name}")
         return answer
 
+    def asked(self) -> tuple[str, ...]:
+        """Return the recursive servers."""
+        return self.resolvers or system_resolvers()
+
     def resolve(self, name: str, kind: str) -> dns.message.Message:
         """Ask the recursive servers, one after another; NoAnswer of the last when none answers."""
         problem = NoAnswer("there are no resolvers")
-        for server in self.resolvers or system_resolvers():
+        for server in self.asked():
             try:
                 return self.ask(server, name, kind, recurse=True)
             except NoAnswer as error:

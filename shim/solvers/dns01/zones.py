@@ -146,6 +146,11 @@ class Zones:
             if answer is None:
                 # All are silent, which is how a firewall looks: the resolver's word has to do.
                 return Zone(self._by_resolver(name))
+            if alias_in(answer, name):
+                # The SOA beside it is that of the target.  A CNAME is never a zone's own name (RFC 1034 §3.6.2), so it
+                # lies in the zone of the name above it.
+                name = name.partition(".")[2]  # noqa: PLW2901
+                continue
             if found := soa_in(answer, name):
                 return zone if found == zone.name else Zone(found, self._servers_of(found, zone))
             child = _referral(answer, name, below=zone.name)

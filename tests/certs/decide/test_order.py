@@ -8,7 +8,7 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
-from certs.decide.challenge import AWAITING_VERDICT
+from certs.decide.challenge import awaiting_verdict
 from certs.decide.effects import Tell
 from certs.decide.order import (
     Authorize,
@@ -166,7 +166,7 @@ def working(reason: str) -> Challenge:
         (at_ca(), working(PROPAGATION), HELD_UP),
         (at_ca(reason=HELD_UP), working(PROPAGATION), None),
         (at_ca(reason="another reason"), working(PROPAGATION), HELD_UP),
-        (at_ca(), working(AWAITING_VERDICT), None),
+        (at_ca(), working(awaiting_verdict("HTTP-01")), None),
         (at_ca(), challenge(HOST), None),
     ],
     ids=["told", "told once", "told anew", "the CA is at work", "nothing is known"],

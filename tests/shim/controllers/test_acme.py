@@ -23,6 +23,7 @@ from shim.controllers.order import OrderController
 from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
+from shim.solvers.dns01.solver import DNS01, DNSSettings
 from shim.solvers.http01 import HTTP01, Responders
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import OURS, Stores
@@ -54,7 +55,9 @@ def orders(world: World) -> OrderController:
 @pytest.fixture
 def challenges(world: World, kube: Cluster, stores: Stores) -> ChallengeController:
     responders = Responders(("10.0.0.1",), 8089)
-    return ChallengeController(world, HTTP01(stores, kube.client, responders, SelfCheck(port=1)))
+    http01 = HTTP01(stores, kube.client, responders, SelfCheck(port=1))
+    dns01 = DNS01(world.secrets, kube.transport, DNSSettings(), world.issuer_namespace)
+    return ChallengeController(world, http01, dns01)
 
 
 def at(ca: FakeCA, **acme: Any) -> Issuer:
