@@ -15,8 +15,8 @@ import msgspec
 
 from certs.api.issuer import Cloudflare, DNS01Solver
 from certs.outcomes import WaitingForUser
-from shim.solvers.dns01 import TTL, Build, Change, Credentials, DNSWriter
-from shim.solvers.dns01.rest import API, HTTP, Answer, attempt_at, quoted, secret_text, segment, where
+from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
+from shim.solvers.dns01.rest import API, HTTP, Answer, attempt_at, connections, quoted, secret_text, segment, where
 
 URL: Final = "https://api.cloudflare.com/client/v4"
 NEEDS: Final = "Zone:Zone:Read and Zone:DNS:Edit on the zone"
@@ -132,15 +132,11 @@ def _code(body: bytes) -> str:
     return str(errors[0].code) if errors else ""
 
 
-def builder(http: HTTP, url: str = URL) -> Build:
-    """Return how to make a writer, with these connections."""
-
-    def build(solver: DNS01Solver, credentials: Credentials) -> DNSWriter:
-        settings = solver.cloudflare or Cloudflare()
-        headers, who = _headers(settings, credentials)
-        return Writer(API(http, "Cloudflare", url, who, NEEDS, headers, _code))
-
-    return build
+def build(solver: DNS01Solver, credentials: Credentials, *, http: HTTP | None = None, url: str = URL) -> DNSWriter:
+    """Return a writer; sends nothing."""
+    settings = solver.cloudflare or Cloudflare()
+    headers, who = _headers(settings, credentials)
+    return Writer(API(http or connections(), "Cloudflare", url, who, NEEDS, headers, _code))
 
 
 def _headers(settings: Cloudflare, credentials: Credentials) -> tuple[dict[str, str], str]:

@@ -12,8 +12,8 @@ import msgspec
 
 from certs.api.issuer import DNS01Solver
 from certs.outcomes import WaitingForUser
-from shim.solvers.dns01 import TTL, Build, Change, Credentials, DNSWriter
-from shim.solvers.dns01.rest import API, HTTP, attempt_at, secret_text, segment, where
+from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
+from shim.solvers.dns01.rest import API, HTTP, attempt_at, connections, secret_text, segment, where
 
 URL: Final = "https://api.digitalocean.com/v2"
 NEEDS: Final = "domain:read, domain:create, domain:update and domain:delete"
@@ -68,14 +68,10 @@ def _code(body: bytes) -> str:
     return msgspec.json.decode(body, type=_Error).id
 
 
-def builder(http: HTTP, url: str = URL) -> Build:
-    """Return how to make a writer, with these connections."""
-
-    def build(solver: DNS01Solver, credentials: Credentials) -> DNSWriter:
-        if solver.digitalocean is None:
-            raise WaitingForUser("digitalocean is not configured")
-        ref = solver.digitalocean.token_secret_ref
-        headers = {"Authorization": f"Bearer {secret_text(credentials, ref)}"}
-        return Writer(API(http, "DigitalOcean", url, f"the token in {where(ref)}", NEEDS, headers, _code))
-
-    return build
+def build(solver: DNS01Solver, credentials: Credentials, *, http: HTTP | None = None, url: str = URL) -> DNSWriter:
+    """Return a writer; sends nothing."""
+    if solver.digitalocean is None:
+        raise WaitingForUser("digitalocean is not configured")
+    ref = solver.digitalocean.token_secret_ref
+    headers = {"Authorization": f"Bearer {secret_text(credentials, ref)}"}
+    return Writer(API(http or connections(), "DigitalOcean", url, f"the token in {where(ref)}", NEEDS, headers, _code))

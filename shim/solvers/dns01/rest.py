@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -98,6 +99,12 @@ class HTTP:
         if proxy not in self._pools:  # two threads may both make one; the second one stays
             self._pools[proxy] = pool(proxy, maxsize=_CONNECTIONS, ssl_context=self._context)
         return self._pools[proxy]
+
+
+@cache
+def connections() -> HTTP:
+    """Return the connections of all writers; writers are many, and a TLS context costs a megabyte."""
+    return HTTP()
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -14,18 +14,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+import boto3
 import msgspec
+from botocore import UNSIGNED, exceptions, parsers
+from botocore.config import Config as BotoConfig
 
 from certs.api.issuer import DNS01Solver, Route53
 from certs.outcomes import Failure, Transient, WaitingForUser
-from shim.solvers.dns01 import TTL, Build, Change, Credentials, DNSWriter
+from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import WITHIN, attempt_at, quoted, secret_text, where
 
 AUDIENCE: Final = "sts.amazonaws.com"
 SESSION: Final = "certshim"
 # Of a partition with one Route 53 for all regions, any region signs; this is the one that is always there.
 REGION: Final = "us-east-1"
-INSTALL: Final = "install certshim[route53]: the package boto3 is missing"
 NEEDS: Final = (
     "route53:ListHostedZonesByName, and route53:ListResourceRecordSets and route53:ChangeResourceRecordSets on the zone"
 )
@@ -212,16 +214,9 @@ class SDK:
     """boto3 under one solver's configuration; the only part that knows its exceptions."""
 
     def __init__(self, settings: Route53, credentials: Credentials, endpoints: Endpoints) -> None:
-        try:
-            import boto3  # noqa: PLC0415  an optional extra
-            import botocore.config  # noqa: PLC0415
-        except ImportError as error:
-            raise WaitingForUser(INSTALL) from error
         self._settings = settings
         self._credentials = credentials
         self._endpoints = endpoints
-        self._boto3: Any = boto3
-        self._configure: Any = botocore.config.Config
         self.who, self._keys = _keys(settings, credentials)
         self._token = settings.auth.kubernetes.service_account_ref if settings.auth else None
         if self._token is not None:
@@ -235,8 +230,6 @@ class SDK:
 
     def asked(self, attempt: str, kind: type[T], call: Any, **wanted: Any) -> T:
         """Call an operation and return its answer decoded; raises the class of what went wrong."""
-        from botocore import exceptions, parsers  # noqa: PLC0415
-
         try:
             return msgspec.convert(call(**wanted), type=kind, strict=False)
         except exceptions.ClientError as error:
@@ -253,19 +246,19 @@ class SDK:
         region = {"region_name": self._settings.region} if self._settings.region else {}
         if self._token is not None:
             # Whoever is ambient has no part in it: the token alone tells who asks.
-            session = self._boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", **region)  # noqa: S106
+            session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", **region)  # noqa: S106
         else:
-            session = self._boto3.Session(**self._keys, **region)
+            session = boto3.Session(**self._keys, **region)
         region = {"region_name": session.region_name or REGION}
         if self._token is None and not self._settings.role:
-            return self._boto3.Session(**self._keys, **region)
+            return boto3.Session(**self._keys, **region)
         taken = self._assumed(
             attempt,
             session.client(
                 "sts", endpoint_url=self._endpoints.url, config=self._config(signed=self._token is None), **region
             ),
         )
-        return self._boto3.Session(
+        return boto3.Session(
             aws_access_key_id=taken.access_key_id,
             aws_secret_access_key=taken.secret_access_key,
             aws_session_token=taken.session_token,
@@ -283,9 +276,7 @@ class SDK:
         return self.asked(attempt, _Assumed, call, **role, WebIdentityToken=token).credentials
 
     def _config(self, *, signed: bool = True) -> Any:
-        from botocore import UNSIGNED  # noqa: PLC0415
-
-        return self._configure(
+        return BotoConfig(
             connect_timeout=self._endpoints.within,
             read_timeout=self._endpoints.within,
             retries={"total_max_attempts": 1},  # attempts are the queue's
@@ -332,12 +323,7 @@ def _keys(settings: Route53, credentials: Credentials) -> tuple[str, dict[str, s
     return named, {"aws_access_key_id": key, "aws_secret_access_key": secret_text(credentials, secret)}
 
 
-def builder(endpoints: Endpoints | None = None) -> Build:
-    """Return how to make a writer."""
-    endpoints = endpoints or Endpoints()
-
-    def build(solver: DNS01Solver, credentials: Credentials) -> DNSWriter:
-        settings = solver.route53 or Route53()
-        return Writer(SDK(settings, credentials, endpoints), settings.hosted_zone_id)
-
-    return build
+def build(solver: DNS01Solver, credentials: Credentials, *, endpoints: Endpoints | None = None) -> DNSWriter:
+    """Return a writer; sends nothing."""
+    settings = solver.route53 or Route53()
+    return Writer(SDK(settings, credentials, endpoints or Endpoints()), settings.hosted_zone_id)

@@ -12,11 +12,12 @@ A worker never waits here for more than some seconds (`jobs`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from certs.api.challenge import Challenge
+from certs.api.core import Secret
 from certs.api.issuer import AnyIssuer, DNS01Solver
 from certs.api.meta import SecretKeySelector
 from certs.decide.challenge import record_name
@@ -208,24 +209,34 @@ class DNS01:
         def secret(ref: SecretKeySelector) -> str:
             return self._secret(namespace, ref)
 
+        def keys(name: str) -> Mapping[str, str]:
+            found = self._found(namespace, name)
+            return {key: self._secret(namespace, SecretKeySelector(name=name, key=key)) for key in found.data}
+
         def token(account: str, audiences: tuple[str, ...]) -> str:
             return request_token(self._transport, namespace, account, audiences)
 
         ambient = settings.cluster_issuer_ambient if is_cluster_wide else settings.issuer_ambient
-        return Credentials(secret=secret, ambient=ambient, token=token)
+        return Credentials(secret=secret, keys=keys, ambient=ambient, token=token)
 
     def _secret(self, namespace: str, ref: SecretKeySelector) -> str:
         """Return the text under a key of a Secret of the issuer's."""
-        found = self._secrets.get(namespace, ref.name)
-        which = f'the Secret "{namespace}/{ref.name}" with the DNS credentials'
-        if found is None:
-            raise WaitingForUser(f"{which} does not exist; create it")
+        found, which = self._found(namespace, ref.name), _which(namespace, ref.name)
         if ref.key not in found.data:
             raise WaitingForUser(f'{which} has no key "{ref.key}"; add it, or name another in the issuer')
         try:
             return found.data[ref.key].decode()
         except UnicodeDecodeError:
             raise WaitingForUser(f'{which} has no text under "{ref.key}"') from None
+
+    def _found(self, namespace: str, name: str) -> Secret:
+        if (found := self._secrets.get(namespace, name)) is None:
+            raise WaitingForUser(f"{_which(namespace, name)} does not exist; create it")
+        return found
+
+
+def _which(namespace: str, name: str) -> str:
+    return f'the Secret "{namespace}/{name}" with the DNS credentials'
 
 
 def _solver(challenge: Challenge) -> DNS01Solver:

@@ -6,6 +6,7 @@ A module of this folder brings one backend: a context manager that starts the se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -66,4 +67,7 @@ def credentials(ambient: bool = False, **secrets: str) -> Credentials:  # noqa: 
     def token(account: str, audiences: tuple[str, ...]) -> str:
         return f"token-of-{account}-for-{','.join(audiences)}"
 
-    return Credentials(secret=secret, ambient=ambient, token=token)
+    def keys(name: str) -> Mapping[str, str]:
+        return {"auth_token": secret(SecretKeySelector(name=name, key=""))}
+
+    return Credentials(secret=secret, keys=keys, ambient=ambient, token=token)

@@ -6,9 +6,8 @@ import json
 import re
 
 from certs.api.issuer import Cloudflare, DNS01Solver
-from shim.solvers.dns01 import Build
-from shim.solvers.dns01.cloudflare import builder
-from shim.solvers.dns01.rest import HTTP
+from shim.solvers.dns01 import DNSWriter
+from shim.solvers.dns01.cloudflare import build
 from tests.contract.dns01 import ZONE, Fault
 from tests.contract.dns01.server import Reply, Request
 from tests.contract.dns01.vendor import REF, SECRET, Records, Vendor, said
@@ -32,8 +31,8 @@ class Fake(Vendor):
         self.records = Records()
         self.page = 100  # how many records a page holds at most
 
-    def build(self, http: HTTP, url: str) -> Build:
-        return builder(http, url)
+    def writer(self) -> DNSWriter:
+        return build(self.solver, self.credentials, http=self.http, url=self.url)
 
     def values(self, name: str) -> frozenset[str]:
         return frozenset(value.strip('"') for value in self.records.of(name).values())

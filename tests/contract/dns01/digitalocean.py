@@ -6,9 +6,8 @@ import json
 import re
 
 from certs.api.issuer import DigitalOcean, DNS01Solver
-from shim.solvers.dns01 import Build
-from shim.solvers.dns01.digitalocean import builder
-from shim.solvers.dns01.rest import HTTP
+from shim.solvers.dns01 import DNSWriter
+from shim.solvers.dns01.digitalocean import build
 from tests.contract.dns01 import ZONE
 from tests.contract.dns01.server import Reply, Request
 from tests.contract.dns01.vendor import REF, SECRET, Records, Vendor, said
@@ -29,8 +28,8 @@ class Fake(Vendor):
         super().__init__()
         self.records = Records()
 
-    def build(self, http: HTTP, url: str) -> Build:
-        return builder(http, url)
+    def writer(self) -> DNSWriter:
+        return build(self.solver, self.credentials, http=self.http, url=self.url)
 
     def values(self, name: str) -> frozenset[str]:
         return frozenset(self.records.of(name).values())

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from certs.api.issuer import DNS01Solver, Route53
 from certs.api.meta import SecretKeySelector
 from shim.solvers.dns01 import DNSWriter
-from shim.solvers.dns01.route53 import Endpoints, builder
+from shim.solvers.dns01.route53 import Endpoints, build
 from tests.contract.dns01 import ZONE, Fault, credentials
 from tests.contract.dns01.server import Reply, Request, VendorServer
 from tests.contract.dns01.vendor import NOWHERE, WITHIN
@@ -63,8 +63,8 @@ class Fake:
         self.url = self.server.url
 
     def writer(self) -> DNSWriter:
-        build = builder(Endpoints(self.url, WITHIN))
-        return build(DNS01Solver(route53=self.solver), credentials(ambient=self.ambient, vendor=SECRET_KEY))
+        known = credentials(ambient=self.ambient, vendor=SECRET_KEY)
+        return build(DNS01Solver(route53=self.solver), known, endpoints=Endpoints(self.url, WITHIN))
 
     def values(self, name: str) -> frozenset[str]:
         return frozenset(value.strip('"') for one in self.sets if one.name == f"{name}." for value in one.values)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from certs.api.issuer import DNS01Solver
 from certs.api.meta import SecretKeySelector
-from shim.solvers.dns01 import Build, Credentials, DNSWriter
+from shim.solvers.dns01 import Credentials, DNSWriter
 from shim.solvers.dns01.rest import HTTP
 from tests.contract.dns01 import Fault, credentials
 from tests.contract.dns01.server import Reply, Request, VendorServer
@@ -37,6 +37,7 @@ class Vendor(ABC):
         self.sets: defaultdict[str, set[str]] = defaultdict(set)
         self.server = VendorServer(self.handle, self.failing)
         self.url = self.server.url
+        self.http = HTTP(within=WITHIN, proxies={})
         self.credentials: Credentials = credentials(vendor=SECRET)
 
     @abstractmethod
@@ -44,11 +45,7 @@ class Vendor(ABC):
         """Answer as the vendor does."""
 
     @abstractmethod
-    def build(self, http: HTTP, url: str) -> Build:
-        """Return the vendor's `builder`, against this address."""
-
-    def writer(self) -> DNSWriter:
-        return self.build(HTTP(within=WITHIN, proxies={}), self.url)(self.solver, self.credentials)
+    def writer(self) -> DNSWriter: ...
 
     def values(self, name: str) -> frozenset[str]:
         return frozenset(self.sets[name])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
-from tests.contract.dns01 import Backend, cloudflare, digitalocean, route53
+from tests.contract.dns01 import Backend, cloudflare, digitalocean, lexicon, route53
 from tests.contract.dns01.vendor import Vendor
 
 
@@ -17,5 +17,6 @@ def _serving(fake: type[Vendor]) -> Callable[[], AbstractContextManager[Backend]
 BACKENDS: Final[Mapping[str, Callable[[], AbstractContextManager[Backend]]]] = {
     "cloudflare": _serving(cloudflare.Fake),
     "digitalocean": _serving(digitalocean.Fake),
+    "lexicon": _serving(lexicon.Fake),
     "route53": route53.backend,
 }
