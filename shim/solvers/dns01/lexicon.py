@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,9 +55,9 @@ class Writer:
     """One provider."""
 
     settings: Lexicon
-    options: Mapping[str, str | bool]
     who: str
     ambient: bool
+    options: Mapping[str, str | bool] = field(repr=False)
     within: float = WITHIN
 
     def change(self, change: Change) -> None:
@@ -137,7 +137,7 @@ def build(solver: DNS01Solver, credentials: Credentials, *, within: float = WITH
     if not credentials.ambient:
         for name, value in options.items():
             _refuse_file(name, value)
-    return Writer(settings, options, who, credentials.ambient, within)
+    return Writer(settings, who, credentials.ambient, options, within)
 
 
 def _texts(options: Mapping[str, Any]) -> dict[str, str | bool]:

@@ -132,7 +132,7 @@ class API:
     url: str  # without a final slash
     who: str
     needs: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     code: Callable[[bytes], str] = _no_code
 
     def ask(

@@ -36,6 +36,8 @@ class Backend(Protocol):
 
     # Which faults this vendor's protocol can show; the suite runs those.
     faults: frozenset[Fault]
+    # Whether values can be taken out again; acme-dns only forgets.
+    removes: bool
     # Seconds after which a change must have ended when the server is silent: build the writer with a short deadline.
     deadline: float
 

@@ -27,6 +27,7 @@ class Server:
     """The server, and ways to a writer that fails."""
 
     faults = frozenset((Fault.REFUSED, Fault.SILENT, Fault.UNREACHABLE))
+    removes = True
     deadline = 2.0
 
     def __init__(self, named: Named, silent: str) -> None:

@@ -46,6 +46,7 @@ class Fake:
     """A public and a private zone of the same name.  AWS has no Retry-After: throttling has a test of its own."""
 
     faults = frozenset(Fault) - {Fault.LIMITED}
+    removes = True
     deadline = 5.0  # boto3 reads its models first
 
     def __init__(self, solver: Route53 | None = None, *, ambient: bool = False) -> None:

@@ -29,6 +29,7 @@ class Vendor(ABC):
     """A fake; a subclass says how its API answers (`handle`) and how a writer is configured."""
 
     faults: frozenset[Fault] = frozenset(Fault)
+    removes = True
     deadline = 3.0
     solver: DNS01Solver
     failing: Mapping[Fault, Reply] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
-from tests.contract.dns01 import Backend, cloudflare, digitalocean, lexicon, route53
+from tests.contract.dns01 import Backend, acmedns, cloudflare, digitalocean, lexicon, route53
 from tests.contract.dns01.vendor import Vendor
 
 
@@ -15,6 +15,7 @@ def _serving(fake: type[Vendor]) -> Callable[[], AbstractContextManager[Backend]
 
 
 BACKENDS: Final[Mapping[str, Callable[[], AbstractContextManager[Backend]]]] = {
+    "acmeDNS": _serving(acmedns.Fake),
     "cloudflare": _serving(cloudflare.Fake),
     "digitalocean": _serving(digitalocean.Fake),
     "lexicon": _serving(lexicon.Fake),

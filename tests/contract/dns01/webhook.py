@@ -24,6 +24,7 @@ class Solver:
     """Keeps what it is told, as the commonest of them do."""
 
     faults = frozenset(Fault)
+    removes = True
     deadline = 2.0
 
     def __init__(self) -> None:
