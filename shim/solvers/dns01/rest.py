@@ -209,7 +209,7 @@ def secret_text(credentials: Credentials, ref: SecretKeySelector) -> str:
 
 def segment(text: str) -> str:
     """Return a text as one segment of a path, whatever it holds."""
-    return quote(text, safe="")
+    return quote(text, safe="@")
 
 
 def quoted(value: str) -> str:

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
-from tests.contract.dns01 import Backend, acmedns, cloudflare, digitalocean, lexicon, route53
+from tests.contract.dns01 import (
+    Backend,
+    acmedns,
+    akamai,
+    azuredns,
+    clouddns,
+    cloudflare,
+    digitalocean,
+    lexicon,
+    route53,
+)
 from tests.contract.dns01.vendor import Vendor
 
 
@@ -16,6 +26,7 @@ def _serving(fake: type[Vendor]) -> Callable[[], AbstractContextManager[Backend]
 
 BACKENDS: Final[Mapping[str, Callable[[], AbstractContextManager[Backend]]]] = {
     "acmeDNS": _serving(acmedns.Fake),
+    "cloudDNS": _serving(clouddns.Fake),
     "cloudflare": _serving(cloudflare.Fake),
     "digitalocean": _serving(digitalocean.Fake),
     "lexicon": _serving(lexicon.Fake),
