@@ -26,6 +26,7 @@ def _serving(fake: type[Vendor]) -> Callable[[], AbstractContextManager[Backend]
 
 BACKENDS: Final[Mapping[str, Callable[[], AbstractContextManager[Backend]]]] = {
     "acmeDNS": _serving(acmedns.Fake),
+    "akamai": _serving(akamai.Fake),
     "azureDNS": _serving(azuredns.Fake),
     "cloudDNS": _serving(clouddns.Fake),
     "cloudflare": _serving(cloudflare.Fake),
