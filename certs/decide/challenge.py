@@ -41,9 +41,9 @@ LONGEST_CHECK: Final = timedelta(seconds=10)
 # What the incumbent puts on Challenges, now and before; others' finalizers are others' business.
 FINALIZERS: Final = frozenset(("acme.cert-manager.io/finalizer", "finalizer.acme.cert-manager.io"))
 FINALIZER: Final = "acme.cert-manager.io/finalizer"
-# From the deletion (whose time is in whole seconds) until the record is given up; with an attempt under way then, of
-# some two seconds, it stays below the ten that people bear.
-CLEAN_WITHIN: Final = timedelta(seconds=6)
+# From the deletion (whose time is in whole seconds) until the record is given up; with what is under way then, it stays
+# well below the ten seconds that people bear.
+CLEAN_WITHIN: Final = timedelta(seconds=5)
 FIRST_DNS_CHECK: Final = timedelta(seconds=1)
 LONGEST_DNS_CHECK: Final = timedelta(seconds=30)
 LONGEST_CLEAN_PAUSE: Final = timedelta(minutes=5)
@@ -51,8 +51,8 @@ LONGEST_CLEAN_PAUSE: Final = timedelta(minutes=5)
 # made within some milliseconds each, and one change of the name is cheaper than two.
 TOGETHER_WITHIN: Final = timedelta(milliseconds=500)
 TOGETHER_LOOK: Final = timedelta(milliseconds=40)
-# How soon to look again at a change or a question that takes longer than a worker may wait.
-UNDERWAY_LOOK: Final = timedelta(milliseconds=250)
+# When to look again at a change or a question that a worker has waited a second for, from the beginning of that second.
+UNDERWAY_LOOK: Final = timedelta(milliseconds=1250)
 PRESENTING: Final = "Presenting the DNS-01 challenge"
 AUTHORIZED: Final = "Successfully authorized domain"
 
