@@ -75,6 +75,7 @@ class FakeCA:
         scheme = "http" if tls is None else "https"
         self.root = f"{scheme}://127.0.0.1:{self._server.server_port}"
         self.url = f"{self.root}/dir"
+        self.offers_ari = True
         self.closing = threading.Event()
         self.received: list[Received] = []
         self.account: dict[str, Any] | None = None
@@ -167,7 +168,9 @@ class FakeCA:
     def _directory(self) -> dict[str, Any]:
         names = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
         urls = {key: f"{self.root}/{path}" for key, path in names.items()}
-        return {**urls, "renewalInfo": f"{self.root}/ari", "meta": self.meta, "surprise": {"new": True}}
+        if self.offers_ari:
+            urls["renewalInfo"] = f"{self.root}/ari"
+        return {**urls, "meta": self.meta, "surprise": {"new": True}}
 
     def _account(self, payload: Any, protected: Mapping[str, Any]) -> Scripted:
         if payload and payload.get("onlyReturnExisting") and self.account is None:
