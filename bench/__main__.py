@@ -11,17 +11,19 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import admission, issuance, memory, renewal, report, throughput, webhook
+from bench import admission, ca, issuance, memory, renewal, report, restart, throughput, webhook
 from bench.kit import running
 from bench.machine import ROOT, head
 from bench.measurement import Measurement
 
-# In the order in which they run: memory tells of all before it, admission fills the cluster,
-# the webhook alone has the machine for itself.
+# In the order in which they run: memory tells of all before it, admission fills the cluster.  The others have a kit
+# each, with new processes, or (the webhook) none.
 ON_THE_KIT: Final = ("issuance", "renewal", "throughput", "memory", "admission")
-NAMES: Final = (*ON_THE_KIT, "webhook")
+NAMES: Final = (*ON_THE_KIT, "ca", "restart", "webhook")
 MANY: Final = 200
 MANY_QUICK: Final = 50
+KEPT: Final = 5000  # Certificates at a restart
+KEPT_QUICK: Final = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     notes: list[str] = []
     top = head(quick=options.quick, notes=notes)
     many = options.many or (MANY_QUICK if options.quick else MANY)
-    measured = list(_measure(wanted, many, notes))
+    measured = list(_measure(wanted, many, KEPT_QUICK if options.quick else KEPT, notes))
     report.show(top, measured, console)
     report.write(top, measured, options.output)
     console.print(f"written to {options.output}", highlight=False)
@@ -42,15 +44,22 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(prog="python -m bench", description="Measure certshim on a real control plane.")
     made.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=f"of {', '.join(NAMES)}")
-    made.add_argument("--quick", action="store_true", help=f"{MANY_QUICK} Ingresses at once instead of {MANY}")
-    made.add_argument("--many", type=int, metavar="N", help="so many Ingresses at once")
+    made.add_argument("--quick", action="store_true", help=f"{MANY_QUICK} at once instead of {MANY}")
+    made.add_argument("--many", type=int, metavar="N", help="so many Ingresses or Certificates at once")
     made.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the records go")
     return made
 
 
-def _measure(wanted: frozenset[str], many: int, notes: list[str]) -> Iterator[Measurement]:
+def _measure(wanted: frozenset[str], many: int, kept: int, notes: list[str]) -> Iterator[Measurement]:
     if wanted.intersection(ON_THE_KIT):
         yield from _measure_on_kit(wanted, many, notes)
+    if "ca" in wanted:
+        _say("ca")
+        with running(notes) as kit:
+            yield from ca.measure(kit, many)
+    if "restart" in wanted:
+        _say("restart")
+        yield from restart.measure(kept)
     if "webhook" in wanted:
         _say("webhook")
         yield from webhook.measure()

@@ -7,11 +7,12 @@ so that the Service which each gets once is there.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bench import procfs
 from bench.arrivals import Arrival, Arrivals
 from tests.cluster import Cluster, PartFailed, Pebble, Process
 from tests.product import Product
@@ -51,6 +52,15 @@ class Kit:
         self.create(namespace, name, issuer)
         self.arrivals.wait([Arrival(namespace, f"{name}-tls", 1)], seconds=PATIENCE)
         self.arrivals.settle(seconds=PATIENCE)
+
+    def cpu(self) -> Mapping[str, float]:
+        """Return the CPU seconds of every process that takes part; Caddy's two and the router are the kit's proxy."""
+        pids = {"shim": [self.shim.pid]}
+        if self.webhook is not None:
+            pids["webhook"] = procfs.family(self.webhook.pid)
+        pids |= {name: [self.cluster.process(name).pid] for name in ("kube-apiserver", "etcd", "pebble")}
+        pids["proxy"] = [self.cluster.process(name).pid for name in ("router", "caddy", "caddy-routes")]
+        return {name: sum(map(procfs.cpu_seconds, family)) for name, family in pids.items()}
 
     def create(self, namespace: str, name: str, issuer: str) -> None:
         """Create an annotated Ingress for a host that nobody has used; its Secret will be `<name>-tls`."""

@@ -8,11 +8,9 @@ does.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from bench import procfs
 from bench.arrivals import Arrival
 from bench.kit import Kit
 from bench.measurement import Measurement, higher, lower
@@ -27,7 +25,7 @@ def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
     """Return time and CPU for `number` certificates."""
     namespaces = [kit.namespace(issuer) for _ in range(NAMESPACES)]
     places = [(namespaces[index % NAMESPACES], f"many-{index}") for index in range(number)]
-    before, began = _cpu(kit), time.monotonic()
+    before, began = kit.cpu(), time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
         for _ in pool.map(lambda place: kit.create(place[0], place[1], issuer), places):
             pass
@@ -35,7 +33,7 @@ def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
     patience = max(PATIENCE, PATIENCE_EACH * number)
     ready = kit.arrivals.wait([Arrival(where, f"{name}-tls", 1) for where, name in places], seconds=patience)
     kit.arrivals.settle(seconds=PATIENCE)
-    after = _cpu(kit)
+    after = kit.cpu()
     spent = {name: (after[name] - before[name]) / number * 1000 for name in before}
     seconds = max(ready) - began
     return [
@@ -46,13 +44,3 @@ def measure(kit: Kit, issuer: str, number: int) -> list[Measurement]:
         lower("CPU per certificate", sum(spent.values()), "ms"),
         *(lower(f"CPU per certificate: {name}", spent[name], "ms") for name in spent),
     ]
-
-
-def _cpu(kit: Kit) -> Mapping[str, float]:
-    """Return the CPU seconds of every process that takes part; Caddy's two and the router are the kit's proxy."""
-    pids = {"shim": [kit.shim.pid]}
-    if kit.webhook is not None:
-        pids["webhook"] = procfs.family(kit.webhook.pid)
-    pids |= {name: [kit.cluster.process(name).pid] for name in ("kube-apiserver", "etcd", "pebble")}
-    pids["proxy"] = [kit.cluster.process(name).pid for name in ("router", "caddy", "caddy-routes")]
-    return {name: sum(map(procfs.cpu_seconds, family)) for name, family in pids.items()}

@@ -40,6 +40,8 @@ OVERRIDE_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
 OVERRIDE_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
 OVERRIDE_CLASS_NAME: Final = "acme.cert-manager.io/http01-override-ingress-ingressclassname"
 TEMPORARY_CERTIFICATE: Final = "cert-manager.io/issue-temporary-certificate"
+# What an Ingress has us write on its Certificate, beside what the admin has copied.
+SOLVER_OVERRIDES: Final = (OVERRIDE_NAME, OVERRIDE_CLASS, OVERRIDE_CLASS_NAME, TEMPORARY_CERTIFICATE)
 ALLOW_DIRECT_INJECTION: Final = "cert-manager.io/allow-direct-injection"
 
 MAX_COMMON_NAME: Final = 64  # bytes, ub-common-name of RFC 5280 appendix A.1
@@ -148,13 +150,6 @@ def parse_countries(text: str) -> tuple[str, ...]:
     return values
 
 
-def parse_serial_number(text: str) -> str:
-    """Return the subject's serial number, a PrintableString (X.520 §6.2.9)."""
-    if not re.fullmatch(r"[A-Za-z0-9 '()+,\-./:=?]*", text):
-        raise ValueError("has other characters than such a number can have; write letters, digits and '()+,-./:=?")
-    return text
-
-
 def parse_certificate_duration(text: str) -> str:
     """Return the duration as written; at least one hour."""
     if parse_duration(text).timedelta.total_seconds() < MIN_DURATION_HOURS * 3600:
@@ -246,7 +241,6 @@ TRANSLATED: Final = (
         "cert-manager.io/subject-serialnumber",
         "Serial number of the subject.",
         ("subject", "serial_number"),
-        parse_serial_number,
     ),
     Annotation("cert-manager.io/duration", "Lifetime to ask for.", ("duration",), parse_certificate_duration),
     Annotation(

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from certs.api.ingress import IngressTLS
 from certs.api.meta import APIStruct
+from certs.managed import Entry, member
 from certs.mark import LAST_APPLIED
 
 FIELD_MANAGER: Final = "certshim-ingress"  # ours: what it applied is no manifest of anybody's
@@ -39,15 +40,9 @@ class _Manifest(APIStruct, frozen=True):
     spec: _Spec = _Spec()
 
 
-class _Entry(APIStruct, frozen=True):
-    manager: str = ""
-    operation: str = ""
-    fields_v1: dict[str, Any] = msgspec.field(default={}, name="fieldsV1")
-
-
 class _ManagedMetadata(APIStruct, frozen=True):
     annotations: dict[str, str] | None = None
-    managed_fields: tuple[_Entry, ...] | None = None
+    managed_fields: tuple[Entry, ...] | None = None
 
 
 class _Managed(APIStruct, frozen=True):
@@ -88,20 +83,14 @@ def last_applied(annotations: Mapping[str, str]) -> Applied | None:
     return Applied(frozenset(manifest.metadata.annotations or ()), manifest.spec.tls or ())
 
 
-def server_side_applied(entries: tuple[_Entry, ...]) -> Mapping[str, Applied]:
+def server_side_applied(entries: tuple[Entry, ...]) -> Mapping[str, Applied]:
     """Return the manifests of server-side apply by their managers, without our own."""
     found = {}
     for entry in entries:
         if entry.operation == "Apply" and entry.manager != FIELD_MANAGER:
-            keys = _member(_member(entry.fields_v1, "f:metadata"), "f:annotations")
-            tls = None if "f:tls" in _member(entry.fields_v1, "f:spec") else ()
-            found[entry.manager] = Applied(frozenset(key.removeprefix("f:") for key in keys), tls)
+            tls = None if "f:tls" in member(entry.fields_v1, "f:spec") else ()
+            found[entry.manager] = Applied(entry.annotations, tls)
     return found
-
-
-def _member(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    member = fields.get(key)
-    return member if isinstance(member, dict) else {}
 
 
 @dataclass(frozen=True)  # not slotted: what is read on demand is kept in __dict__

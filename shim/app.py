@@ -47,6 +47,7 @@ from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane
 from shim.engine.workers import TakesTurns, Workers
 from shim.health import Page, PageServer, check
+from shim.keymill import KeyMill
 from shim.kube.cluster import Cluster
 from shim.kube.election import LeaseTimes
 from shim.kube.lease import Elector
@@ -87,6 +88,7 @@ class Shim:
         )
         self._stores = follow(self._cluster)
         self._queue = WorkQueue()
+        self._mill = KeyMill()
         self._recorder = Recorder(self._cluster.client, instance=socket.gethostname())
         self._world = World(
             stores=self._stores,
@@ -97,9 +99,13 @@ class Shim:
                 ACMESettings(user_agent=f"certshim/{VERSION}", observe=exchanged or self._metrics.exchanged)
             ),
             settings=settings.controllers,
+            mill=self._mill,
+            wake_certificate=lambda namespace, name: self._queue.add(
+                Key("certificates", namespace, name), Lane.UNDERWAY
+            ),
         )
         self._workers = Workers(self._queue, self._loops(hook), count=settings.workers)
-        self._metrics.watch(self._stores, self._queue, self._workers)
+        self._metrics.watch(self._stores, self._queue, self._workers, self._mill)
         self._elector = self._make_elector() if settings.lease.enabled else None
         self._servers: list[PageServer | Responder] = []
 
@@ -222,6 +228,7 @@ class Shim:
         """Stop in the order in which nothing is cut off that could still be finished."""
         log.info("stopping", lease_lost=self._lost)
         self._workers.stop()
+        self._mill.stop()
         self._recorder.stop()
         if self._elector is not None:
             self._elector.stop()

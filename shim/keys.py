@@ -1,9 +1,11 @@
-"""Make private keys: the one place where randomness becomes a key.
+"""Make private keys and serial numbers: the one place where randomness becomes something of a certificate.
 
 Reading, writing and comparing keys is `certs.pki.keys`.
 """
 
 from __future__ import annotations
+
+import secrets
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -12,6 +14,15 @@ from certs.outcomes import Permanent
 from certs.pki.keys import CURVES, DEFAULT_SIZE, Key
 
 _PUBLIC_EXPONENT = 65537  # the only one that everybody accepts (FIPS 186-5 §A.1.1)
+
+
+# RFC 5280 §4.1.2.2 allows 20 octets; the CA/Browser Forum wants 64 random bits at least.
+_SERIAL_BITS = 128
+
+
+def new_serial() -> int:
+    """Return a serial number for a certificate: random, positive."""
+    return secrets.randbits(_SERIAL_BITS) or 1
 
 
 def generate_key(algorithm: KeyAlgorithm | None = None, size: int = 0) -> Key:

@@ -27,6 +27,7 @@ from shim.acme.transport import Exchange
 from shim.engine.figures import Ending
 from shim.engine.queue import WorkQueue
 from shim.engine.workers import Workers
+from shim.keymill import KeyMill
 from shim.stores import Stores
 
 STATUSES: Final = ("True", "False", "Unknown")
@@ -54,9 +55,10 @@ class Metrics:
         """Count one exchange with an ACME server."""
         self._exchanges.count(exchange)
 
-    def watch(self, stores: Stores, queue: WorkQueue, workers: Workers) -> None:
+    def watch(self, stores: Stores, queue: WorkQueue, workers: Workers, mill: KeyMill) -> None:
         """Tell of these from now on."""
         self._registry.register(_Objects(stores))
+        self._registry.register(_Keys(mill))
         self._registry.register(_Engine(queue, workers))
 
     def render(self) -> bytes:
@@ -170,6 +172,22 @@ def _readiness(name: str, labels: tuple[str, ...], issuers: Iterable[Issuer | Cl
         for word in STATUSES:
             family.add_metric((*own, word), float(word == is_ready))
     return family
+
+
+class _Keys(Collector):
+    """Private keys that take their time."""
+
+    def __init__(self, mill: KeyMill) -> None:
+        self._mill = mill
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._mill.figures()
+        keys = GaugeMetricFamily("certshim_private_keys", "RSA keys that were ordered.", labels=("state",))
+        keys.add_metric(("waiting",), float(figures.waiting))
+        keys.add_metric(("running",), float(figures.running))
+        keys.add_metric(("ready",), float(figures.ready))
+        yield keys
+        yield CounterMetricFamily("certshim_private_keys_made", "RSA keys that were made.", figures.made)
 
 
 class _Engine(Collector):

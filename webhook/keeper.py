@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from certs.api.core import Secret
-from certs.api.meta import ObjectMeta
+from certs.api.core import Secret, SecretMeta
 from shim.kube.client import Client
 from shim.kube.errors import AlreadyExists, Conflict, NotFound
 from webhook.authority import (
@@ -122,7 +121,7 @@ class Keeper:
         namespace, name = self._names.secret_namespace, self._names.secret_name
         data = authority.data()
         if old is None:
-            metadata = ObjectMeta(
+            metadata = SecretMeta(
                 name=name, namespace=namespace, labels={"app.kubernetes.io/managed-by": "certshim-webhook"}
             )
             secret = Secret(metadata=metadata, type="kubernetes.io/tls", data=data)

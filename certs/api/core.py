@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from certs.api.meta import APIStruct, ObjectMeta, Resource
+from certs.api.ownership import NOTHING, ManagedFields, Owned, owned_by_us
 
 
 class Namespace(APIStruct, frozen=True):
@@ -16,12 +19,29 @@ class Namespace(APIStruct, frozen=True):
     metadata: ObjectMeta
 
 
+class SecretMeta(ObjectMeta, frozen=True):
+    """The metadata of a Secret, with what our field manager owns of it."""
+
+    managed_fields: tuple[ManagedFields, ...] = ()  # empty once `owned` is read
+    owned: Owned = NOTHING  # read only: no write carries it
+
+    def __post_init__(self) -> None:
+        """Keep the names alone: the entries hold on to the bytes that they were read from."""
+        if self.managed_fields:
+            msgspec.structs.force_setattr(self, "owned", owned_by_us(self.managed_fields))
+            msgspec.structs.force_setattr(self, "managed_fields", ())
+
+    def to_send(self) -> ObjectMeta:
+        """Return it without what is owned: the API server refuses an apply that tells it."""
+        return self if self.owned is NOTHING else msgspec.structs.replace(self, owned=NOTHING)
+
+
 class Secret(APIStruct, frozen=True):
     """Bytes under keys.  Its repr shows no data, so that keys do not reach logs or tracebacks."""
 
     resource: ClassVar[Resource] = Resource("", "v1", "Secret", "secrets")
 
-    metadata: ObjectMeta
+    metadata: SecretMeta
     type: str = ""
     data: dict[str, bytes] = {}
 

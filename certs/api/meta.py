@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -72,7 +72,7 @@ class OwnerReference(APIStruct, frozen=True):
 
 
 class ObjectMeta(APIStruct, frozen=True):
-    """The part of `metadata` that we use; `managedFields` is never decoded."""
+    """The part of `metadata` that we use; `managedFields` is never decoded (but see `certs.api.core.SecretMeta`)."""
 
     name: str = ""
     generate_name: str = ""
@@ -86,6 +86,10 @@ class ObjectMeta(APIStruct, frozen=True):
     annotations: dict[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()
     finalizers: tuple[str, ...] = ()
+
+    def to_send(self) -> ObjectMeta:
+        """Return what a write may carry; a kind of which more is read leaves that out here."""
+        return self
 
 
 class ConditionStatus(StrEnum):
@@ -195,6 +199,9 @@ def encode(obj: KubeObject) -> bytes:
     """Return the object as JSON with its apiVersion and kind, as the API server wants it."""
     resource = type(obj).resource
     head = f'{{"apiVersion":"{resource.api_version}","kind":"{resource.kind}",'.encode()
+    metadata = obj.metadata.to_send()
+    if metadata is not obj.metadata:
+        obj = msgspec.structs.replace(cast("Any", obj), metadata=metadata)
     body = msgspec.json.encode(obj)
     return head + body[1:] if body != b"{}" else head[:-1] + b"}"
 

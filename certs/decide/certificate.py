@@ -8,7 +8,7 @@
        └────────┴── WriteSecret <── signed, for our key, not expired <──────────────────┤
        └─────────── gave_up (Issuing=False, failed attempts+1, back-off) <── denied, invalid, failed
 
-    settled ──> RewriteSecret: the Secret is not as the spec says, and needs no new certificate for that
+    settled ──> RewriteSecret: the Secret is not as the spec says, and needs no new certificate for that (`upkeep`)
 
 Everything that must survive a crash is written before the act that depends on it: the next private key
 before the request that is signed with it, the Secret before the status that claims it.  Each state is
@@ -21,24 +21,27 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition, is_true
+from certs.decide.ari import next_question
 from certs.decide.backoff import next_attempt
-from certs.decide.certificatestatus import finished, news_of_renewal, with_readiness
+from certs.decide.certificatestatus import displaced, finished, news_of_renewal, with_readiness
 from certs.decide.certificatesteps import (
+    AskRenewalInfo,
     DeleteNextKey,
     DeleteRequest,
     ObservedCertificate,
-    RewriteSecret,
     SetCertificateStatus,
     Step,
     revision_of,
 )
 from certs.decide.comparison import changed_fields
-from certs.decide.contents import outdated
 from certs.decide.issuance import begin, is_stored, issue, issue_at_once
 from certs.decide.policies import Violation, reason_to_issue, renewal_due, stored_leaf
+from certs.decide.upkeep import keep_up
 from certs.outcomes import DONE, Outcome, Wait
+from certs.pki.ari import certificate_id
 
 # Somebody else's Certificate holds the Secret; nothing tells us when that ends, but its deletion wakes us.
 SHARED_SECRET_RECHECK: Final = timedelta(minutes=3)
@@ -49,8 +52,10 @@ def decide(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     certificate = observed.certificate
     if certificate.metadata.deletion_timestamp is not None:
         return DONE
-    if not _owns_secret(observed):
-        return Wait(now + SHARED_SECRET_RECHECK, "another Certificate holds the Secret")
+    owner = _owner_of_secret(observed)
+    if owner.metadata.name != certificate.metadata.name:
+        step = displaced(observed, owner, now)
+        return step or Wait(now + SHARED_SECRET_RECHECK, "another Certificate holds the Secret")
     if is_true(certificate.status.conditions, "Issuing"):
         return issue(observed, now)
     violation = reason_to_issue(observed.subject, now)
@@ -69,15 +74,14 @@ def _begin(observed: ObservedCertificate, violation: Violation, now: datetime) -
     return begin(observed, violation, now)
 
 
-def _owns_secret(observed: ObservedCertificate) -> bool:
+def _owner_of_secret(observed: ObservedCertificate) -> Certificate:
     """Of several Certificates with one Secret, the one it was issued for is the owner, else the oldest."""
     if not observed.rivals:
-        return True
+        return observed.certificate
     everyone = {rival.metadata.name: rival for rival in (*observed.rivals, observed.certificate)}
     annotations = observed.secret.metadata.annotations if observed.secret is not None else {}
     named = everyone.get(annotations.get("cert-manager.io/certificate-name", ""))
-    owner = named or min(everyone.values(), key=lambda one: (str(one.metadata.creation_timestamp), one.metadata.name))
-    return owner.metadata.name == observed.certificate.metadata.name
+    return named or min(everyone.values(), key=lambda one: (str(one.metadata.creation_timestamp), one.metadata.name))
 
 
 def _backed_off_until(observed: ObservedCertificate) -> datetime | None:
@@ -92,18 +96,23 @@ def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Viola
     """Wait for the end of the back-off; should the stored certificate expire meanwhile, say so at that moment."""
     leaf = stored_leaf(observed.secret)
     until = min(retry_at, leaf.not_after) if leaf is not None and now < leaf.not_after else retry_at
-    step = _say_readiness(observed, now) or _bring_up_to_date(observed)
+    step = _say_readiness(observed, now) or keep_up(observed, now)
     return step or Wait(until, f"next attempt after a failure: {violation.message}")
 
 
 def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     """All is well: say so, tidy up, wait for the renewal."""
-    step = _say_readiness(observed, now) or _tidy(observed) or _bring_up_to_date(observed)
-    if step is not None:
+    step = _say_readiness(observed, now) or _tidy(observed) or keep_up(observed, now)
+    if step is not None and not isinstance(step, Wait):
         return step
     leaf = stored_leaf(observed.secret)
-    moments = [moment for moment in (renewal_due(observed.subject), leaf and leaf.not_after) if moment and moment > now]
-    return Wait(min(moments), "renewal") if moments else DONE
+    ask_at = next_question(leaf, observed.certificate.status, observed.asked) if leaf and observed.heeds_ari else None
+    if leaf is not None and ask_at is not None and ask_at <= now < leaf.not_after:
+        return AskRenewalInfo(certificate_id(leaf))
+    expiry = leaf.not_after if leaf is not None else None
+    ahead = (renewal_due(observed.subject), expiry, ask_at, step.until if step is not None else None)
+    moments = [moment for moment in ahead if moment is not None and moment > now]
+    return Wait(min(moments), step.why if step is not None else "renewal") if moments else DONE
 
 
 def _say_readiness(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus | None:
@@ -123,12 +132,6 @@ def _tidy(observed: ObservedCertificate) -> Step | None:
     limit = max(observed.certificate.spec.revision_history_limit or 1, 1)
     surplus = sorted(observed.requests, key=revision_of)[:-limit]
     return DeleteRequest(surplus[0].metadata.name) if surplus else None
-
-
-def _bring_up_to_date(observed: ObservedCertificate) -> RewriteSecret | None:
-    """Have formats and keystores as the spec says; what does not go away by that is somebody else's."""
-    violation = None if observed.is_rewritten else outdated(observed.certificate, observed.secret)
-    return RewriteSecret(violation.reason, violation.message) if violation is not None else None
 
 
 def _has_failed(request: CertificateRequest) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from certs.api.certificate import CertificateStatus
+from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.meta import Condition, ConditionStatus, find_condition, with_condition, without_condition
 from certs.decide.certificatesteps import ObservedCertificate, SetCertificateStatus
 from certs.decide.effects import Tell
@@ -85,6 +85,7 @@ def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStat
         next_private_key_secret_name=None,
         last_failure_time=None,
         failed_issuance_attempts=None,
+        acme=None,  # what the CA has said was about the certificate before
     )
     # The policies must see the new revision.
     settled = replace(observed, certificate=msgspec.structs.replace(observed.certificate, status=status))
@@ -127,6 +128,29 @@ def cannot_go_on(
         issuing = Condition("Issuing", ConditionStatus.FALSE, reason=reason)
     status = with_readiness(observed, observed.certificate.status, now)
     return with_issuing(observed, status, now, issuing.reason, sentence, status=issuing.status)
+
+
+def displaced(observed: ObservedCertificate, owner: Certificate, now: datetime) -> SetCertificateStatus | None:
+    """Return that another Certificate has the Secret; None when that is said already.
+
+    The times are left out: they would be of the other's certificate.
+    """
+    reason, before = "DuplicateSecretName", observed.certificate.status
+    sentence = (
+        f'Secret "{observed.certificate.spec.secret_name}" belongs to Certificate "{owner.metadata.name}", '
+        "which asks for it, too; set another secretName here or there, or delete one of the two"
+    )
+    conditions = with_condition(
+        before.conditions,
+        "Ready",
+        ConditionStatus.FALSE,
+        reason=reason,
+        message=sentence,
+        now=now,
+        generation=observed.certificate.metadata.generation,
+    )
+    status = msgspec.structs.replace(before, conditions=conditions, not_before=None, not_after=None, renewal_time=None)
+    return SetCertificateStatus(status, (Tell(reason, sentence, "Warning"),)) if status != before else None
 
 
 def with_issuing(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
 from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
+from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits
 from certs.decide.effects import Tell
 from certs.decide.policies import REVISION, Subject
@@ -29,6 +31,16 @@ class NewKey(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """That the Secret was written as it should be between issuances: for which spec, when, and what became of it."""
+
+    generation: int | None
+    version: str  # the Secret's resourceVersion after the write
+    at: datetime
+    times: int = 1  # in a row, this one included
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedCertificate:
     """A Certificate and everything that belongs to it."""
 
@@ -39,17 +51,38 @@ class ObservedCertificate:
     rivals: tuple[Certificate, ...] = ()
     leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
     limits: BackoffLimits = field(default_factory=BackoffLimits)
-    is_rewritten: bool = False  # as it stands, the Secret is our answer to this spec: what else is in it is not ours
+    rewritten: Rewritten | None = None
+    owner_ref: bool = False  # the Secret shall go with its Certificate
     new_key: NewKey = NewKey.AT_HAND
     signs_at_once: bool = False  # the issuer is ready and signs in this process: the end of an issuance is a moment off
     auto_approve: bool = True  # requests are approved by us; otherwise somebody else has to
+    by_acme: bool = False  # the issuer is an ACME CA
+    heeds_ari: bool = False  # and its renewal information is to be asked for, and counts
+    asked: Asked | None = None  # what this process remembers of having asked
     no_temporary: bool = False  # a temporary certificate of this spec was tried, and cannot be made
 
     @property
     def subject(self) -> Subject:
         """What the policies look at."""
         revision = self.certificate.status.revision
-        return Subject(self.certificate, self.secret, self.request(revision) if revision else None)
+        return Subject(
+            self.certificate,
+            self.secret,
+            self.request(revision) if revision else None,
+            by_acme=self.by_acme,
+            heeds_ari=self.heeds_ari,
+        )
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Is the Secret as it stands our answer to this spec?  What is not right then does not get so by writing."""
+        note, secret = self.rewritten, self.secret
+        return (
+            note is not None
+            and secret is not None
+            and note.version == secret.metadata.resource_version
+            and note.generation == self.certificate.metadata.generation
+        )
 
     @property
     def next_revision(self) -> int:
@@ -137,10 +170,18 @@ class WriteSecret:
 
 @dataclass(frozen=True, slots=True)
 class RewriteSecret:
-    """Write the Secret's own key and chain again, with the formats and keystores that the spec asks for."""
+    """Write the Secret's own key and chain again, with all that goes with them.
+
+    `times`: how often it was written in a row just before.  `is_contested`: so often that somebody must be told.
+    """
 
     reason: str
     message: str
+    times: int = 0
+    is_contested: bool = False
+
+
+SecretStep = WriteTemporary | WriteSecret | RewriteSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +192,22 @@ class SetCertificateStatus:
     tell: tuple[Tell, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AskRenewalInfo:
+    """Ask the CA when it suggests to renew the certificate of that identifier, and store what is new in its answer."""
+
+    certificate_id: str
+
+
 Step = (
     OrderKey
     | StoreNextKey
     | DeleteNextKey
     | CreateRequest
     | DeleteRequest
-    | WriteTemporary
-    | WriteSecret
-    | RewriteSecret
+    | SecretStep
     | SetCertificateStatus
+    | AskRenewalInfo
 )
 
 

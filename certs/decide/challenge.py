@@ -41,9 +41,11 @@ LONGEST_CHECK: Final = timedelta(seconds=10)
 # What the incumbent puts on Challenges, now and before; others' finalizers are others' business.
 FINALIZERS: Final = frozenset(("acme.cert-manager.io/finalizer", "finalizer.acme.cert-manager.io"))
 FINALIZER: Final = "acme.cert-manager.io/finalizer"
-# From the deletion (whose time is in whole seconds) until the record is given up; with an attempt under way then, of
-# some two seconds, it stays below the ten that people bear.
-CLEAN_WITHIN: Final = timedelta(seconds=6)
+# From the deletion (whose time is in whole seconds) until the record is given up; with what is under way then, it stays
+# well below the ten seconds that people bear.
+CLEAN_WITHIN: Final = timedelta(seconds=5)
+# Whatever the time of the deletion: a process that was not there then tries for so long.
+TRIED_FOR: Final = timedelta(seconds=3)
 FIRST_DNS_CHECK: Final = timedelta(seconds=1)
 LONGEST_DNS_CHECK: Final = timedelta(seconds=30)
 LONGEST_CLEAN_PAUSE: Final = timedelta(minutes=5)
@@ -51,8 +53,8 @@ LONGEST_CLEAN_PAUSE: Final = timedelta(minutes=5)
 # made within some milliseconds each, and one change of the name is cheaper than two.
 TOGETHER_WITHIN: Final = timedelta(milliseconds=500)
 TOGETHER_LOOK: Final = timedelta(milliseconds=40)
-# How soon to look again at a change or a question that takes longer than a worker may wait.
-UNDERWAY_LOOK: Final = timedelta(milliseconds=250)
+# When to look again at a change or a question that a worker has waited a second for, from the beginning of that second.
+UNDERWAY_LOOK: Final = timedelta(milliseconds=1250)
 PRESENTING: Final = "Presenting the DNS-01 challenge"
 AUTHORIZED: Final = "Successfully authorized domain"
 
@@ -75,6 +77,7 @@ class Progress:
     answered: bool = False
     polls: int = 0
     cleanups: int = 0
+    cleanup_began: datetime | None = None
     cleanup_due: datetime | None = None
     cleanup_problem: str = ""
     cleaned: bool = False
@@ -243,21 +246,22 @@ def _end(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
         return DONE
     if not is_dns(challenge) or (progress is not None and progress.cleaned):
         return DropFinalizers(kept)
-    if deleted_at is not None and now >= deleted_at + CLEAN_WITHIN:
-        return DropFinalizers(kept, (_left_behind(challenge, progress),))
-    due = progress.cleanup_due if progress is not None else None
-    if due is None or now >= due:
+    if progress is None or progress.cleanup_began is None or progress.cleanup_due is None:
         return CleanUp()
-    last = due if deleted_at is None else min(due, deleted_at + CLEAN_WITHIN)
+    given_up_at = max(deleted_at + CLEAN_WITHIN, progress.cleanup_began + TRIED_FOR) if deleted_at is not None else None
+    if given_up_at is not None and now >= given_up_at:
+        return DropFinalizers(kept, (_left_behind(challenge, progress),))
+    if now >= progress.cleanup_due:
+        return CleanUp()
+    last = progress.cleanup_due if given_up_at is None else min(progress.cleanup_due, given_up_at)
     return Wait(last, "cleaning up the DNS record again")
 
 
-def _left_behind(challenge: Challenge, progress: Progress | None) -> Tell:
-    problem = progress.cleanup_problem if progress is not None else ""
+def _left_behind(challenge: Challenge, progress: Progress) -> Tell:
     return Tell(
         "CleanUpError",
         f"Error cleaning up challenge: the TXT record {record_name(challenge)} with the value {challenge.spec.key} "
-        f"stays in the DNS; remove it by hand. {problem or 'The DNS API did not answer in time'}",
+        f"stays in the DNS; remove it by hand. {progress.cleanup_problem or 'The DNS API did not answer in time'}",
         "Warning",
     )
 
@@ -267,12 +271,22 @@ def record_name(challenge: Challenge) -> str:
     return f"_acme-challenge.{challenge.spec.dns_name.lower().rstrip('.')}"
 
 
+def cleanup_goes_on(progress: Progress | None, now: datetime) -> Progress:
+    """Return what to remember of an attempt at cleaning up that is not over yet: when to ask again."""
+    before = progress or Progress(since=now, due=now)
+    return replace(before, cleanup_began=before.cleanup_began or now, cleanup_due=now + UNDERWAY_LOOK)
+
+
 def cleanup_failed(progress: Progress | None, problem: str, now: datetime, until: datetime | None = None) -> Progress:
-    """Return what to remember of an attempt at cleaning up that failed, or goes on: when the next is due."""
+    """Return what to remember of an attempt at cleaning up that failed: when the next is due."""
     before = progress or Progress(since=now, due=now)
     pause = min(FIRST_DNS_CHECK * (1 << min(before.cleanups, 10)), LONGEST_CLEAN_PAUSE)
     return replace(
-        before, cleanups=before.cleanups + 1, cleanup_due=max(until or now, now + pause), cleanup_problem=problem
+        before,
+        cleanups=before.cleanups + 1,
+        cleanup_began=before.cleanup_began or now,
+        cleanup_due=max(until or now, now + pause),
+        cleanup_problem=problem,
     )
 
 

@@ -11,14 +11,13 @@ of it says what is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 from certs.api.certificate import DEFAULT_USAGES, Certificate, CertificateSpec, X509Subject
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import IssuerReference
 from certs.durations import parse_duration
 from certs.pki.csr import InvalidRequest, Request, read_csr
-from certs.pki.names import canonical_dns_names
+from certs.pki.names import canonical_dns_names, read_address
 from certs.pki.subject import UnusableSpec, name_of, read_subject
 from certs.pki.x509 import Leaf
 
@@ -90,7 +89,11 @@ def _subject(spec: CertificateSpec, csr: Request) -> tuple[tuple[str, object, ob
     return (
         ("spec.commonName", spec.common_name, csr.common_name),
         ("spec.subject.serialNumber", wanted.serial_number, was.serial_number),
-        *((f"spec.subject.{name}", set(one), set(other)) for name, (one, other) in zip(listed, fields, strict=True)),
+        # A request leaves empty values out, and so whoever writes one would be issued to for ever.
+        *(
+            (f"spec.subject.{name}", set(one) - {""}, set(other) - {""})
+            for name, (one, other) in zip(listed, fields, strict=True)
+        ),
     )
 
 
@@ -118,7 +121,7 @@ def _addresses(texts: Iterable[str]) -> set[object]:
 
 def _address(text: str) -> object:
     try:
-        return ip_address(text)
+        return read_address(text)
     except ValueError:
         return text
 

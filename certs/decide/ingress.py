@@ -5,7 +5,8 @@ belongs to nobody or to somebody else is left alone, and that is said on the Ing
 Where admission was not asked, `spec.tls` is filled in here, the same way, unless somebody's manifest writes it: then
 what is missing is said, and hosts that are missing are taken from the rules without being written down.
 Removing the trigger annotation leaves the Certificates in place (the API's rule); removing a TLS
-entry deletes the Certificate of its Secret.
+entry deletes the Certificate of its Secret.  Removing any other annotation takes its field away; where it is an
+annotation of the Certificate that it made, that one goes unless somebody else wrote it as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from certs.annotations import SOLVER_OVERRIDES
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressTLS
 from certs.api.meta import controller_of, is_true
@@ -41,6 +43,8 @@ class ObservedIngress:
     named: tuple[Certificate, ...] = ()
     settings: Settings = field(default_factory=Settings)
     is_taken: bool = False  # somebody else writes spec.tls, and would undo what we fill in
+    # Annotations of Certificates, by the Certificate's name, that turned out to be somebody else's.
+    foreign: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def completion(self) -> Completion:
@@ -86,12 +90,21 @@ class ApplyCertificate:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCertificate:
-    """Delete a Certificate that is asked for no more."""
+    """Delete a Certificate that is asked for no more, and no other that has got its name meanwhile."""
 
     name: str
+    uid: str = ""
 
 
-Step = FillTLS | ApplyCertificate | DeleteCertificate
+@dataclass(frozen=True, slots=True)
+class DropAnnotations:
+    """Take annotations of a Certificate away that the Ingress asks for no more, as far as we alone wrote them."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+Step = FillTLS | ApplyCertificate | DropAnnotations | DeleteCertificate
 
 
 def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
@@ -109,10 +122,15 @@ def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
         old = existing.get(certificate.metadata.name)
         if old is None:
             return ApplyCertificate(certificate, is_new=True)
-        if is_controlled_by(old, ingress) and differs(old, certificate):
+        if not is_controlled_by(old, ingress):
+            continue
+        if differs(old, certificate):
             return ApplyCertificate(certificate, is_new=False)
+        leftovers = _leftovers(observed, old, certificate)
+        if leftovers:
+            return DropAnnotations(old.metadata.name, leftovers)
     surplus = _surplus(observed)
-    return DeleteCertificate(surplus[0].metadata.name) if surplus else DONE
+    return DeleteCertificate(surplus[0].metadata.name, surplus[0].metadata.uid) if surplus else DONE
 
 
 def _mark_of_tls(observed: ObservedIngress) -> str:
@@ -122,6 +140,13 @@ def _mark_of_tls(observed: ObservedIngress) -> str:
     )
     kept = {name: digits for name, digits in before.items() if is_annotation(name)}
     return written(kept | {name: digits for name, digits in after.items() if not is_annotation(name)})
+
+
+def _leftovers(observed: ObservedIngress, old: Certificate, wanted: Certificate) -> tuple[str, ...]:
+    """Return the annotations that may be left of what the Ingress once asked for."""
+    name, has, wants = old.metadata.name, old.metadata.annotations, wanted.metadata.annotations
+    ours = dict.fromkeys((*observed.settings.extra_certificate_annotations, *SOLVER_OVERRIDES))
+    return tuple(key for key in ours if key in has and key not in wants and (name, key) not in observed.foreign)
 
 
 def is_controlled_by(certificate: Certificate, ingress: Ingress) -> bool:

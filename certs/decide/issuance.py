@@ -215,8 +215,12 @@ def _why_waiting(observed: ObservedCertificate, request: CertificateRequest | No
 
 
 def _wants_temporary(observed: ObservedCertificate, next_key: Secret) -> bool:
-    """Is a temporary certificate asked for, and nothing there that could be served meanwhile?"""
-    asked = observed.certificate.metadata.annotations.get(TEMPORARY_CERTIFICATE) == "true"
+    """Is a temporary certificate asked for, and nothing there that could be served meanwhile?
+
+    None of a CA: issuers would sign with it.
+    """
+    certificate = observed.certificate
+    asked = certificate.metadata.annotations.get(TEMPORARY_CERTIFICATE) == "true" and not certificate.spec.is_ca
     return asked and not observed.no_temporary and bool(next_key.data) and not has_pair(observed.secret)
 
 

@@ -16,10 +16,12 @@ from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.api.meta import ConditionStatus, IssuerReference, find_condition
+from certs.decide import ari
 from certs.decide.comparison import changed_fields, loosely_differing, same_issuer, same_kind
 from certs.decide.renewal import RenewalPlan, moment_text, plan_renewal
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.keys import InvalidKey, decode_key, fits, matches
+from certs.pki.temporary import is_temporary
 from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
 
 CERTIFICATE_NAME: Final = "cert-manager.io/certificate-name"
@@ -44,11 +46,16 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored."""
+    """What the checks look at: the Certificate, its Secret, and the request whose certificate is stored.
+
+    `by_acme`: its issuer is an ACME CA; `heeds_ari`: whose renewal information counts.
+    """
 
     certificate: Certificate
     secret: Secret | None
     current: CertificateRequest | None
+    by_acme: bool = False
+    heeds_ari: bool = False
 
 
 Check = Callable[[Subject], Violation | None]
@@ -110,6 +117,17 @@ def _is_a_pair(subject: Subject) -> Violation | None:
     return None
 
 
+def _is_the_real_one(subject: Subject) -> Violation | None:
+    """Is it from the issuer?  One that stands in for it has no issuer's annotations, and would pass for right.
+
+    With such annotations it is from a CA that somebody has named as ours, and issuing it anew would never end.
+    """
+    leaf = stored_leaf(subject.secret)
+    if leaf is None or not is_temporary(leaf) or _names_issuer(subject):
+        return None
+    return Violation("TemporaryCertificate", "Issuing certificate as Secret contains a temporary certificate")
+
+
 def _from_this_issuer(subject: Subject) -> Violation | None:
     annotations = subject.secret.metadata.annotations if subject.secret is not None else {}
     stored = IssuerReference(
@@ -118,12 +136,16 @@ def _from_this_issuer(subject: Subject) -> Violation | None:
         group=annotations.get(ISSUER_GROUP, ""),
     )
     wanted = subject.certificate.spec.issuer_ref
-    told = any(key in annotations for key in (ISSUER_NAME, ISSUER_KIND, ISSUER_GROUP))
-    same = same_issuer(stored, wanted) if told else same_kind(stored, wanted)
+    same = same_issuer(stored, wanted) if _names_issuer(subject) else same_kind(stored, wanted)
     if same:
         return None
     was = f"{stored.effective_kind}.{stored.effective_group}/{stored.name}"
     return Violation("IncorrectIssuer", f'Issuing certificate as Secret was previously issued by "{was}"')
+
+
+def _names_issuer(subject: Subject) -> bool:
+    annotations = subject.secret.metadata.annotations if subject.secret is not None else {}
+    return any(key in annotations for key in (ISSUER_NAME, ISSUER_KIND, ISSUER_GROUP))
 
 
 def _for_this_certificate(subject: Subject) -> Violation | None:
@@ -179,6 +201,7 @@ CHAIN: Final[tuple[Check, ...]] = (
     _exists,
     _has_data,
     _is_a_pair,
+    _is_the_real_one,
     _from_this_issuer,
     _for_this_certificate,
     _key_fits,
@@ -226,7 +249,15 @@ def renewal_plan(subject: Subject) -> RenewalPlan | None:
     leaf = stored_leaf(subject.secret)
     if leaf is None:
         return None
-    return plan_renewal(leaf.not_before, leaf.not_after, subject.certificate.spec, _issued_at(subject.current))
+    certificate = subject.certificate
+    return plan_renewal(
+        leaf.not_before,
+        leaf.not_after,
+        certificate.spec,
+        _issued_at(subject.current),
+        suggested=ari.moment(leaf, certificate.status) if subject.heeds_ari else None,
+        by_acme=subject.by_acme,
+    )
 
 
 def renewal_due(subject: Subject) -> datetime | None:

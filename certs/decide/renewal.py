@@ -1,6 +1,8 @@
 """When a certificate is to be renewed.
 
-    desired moment   renewBefore, or that percentage of the lifetime, before expiry; else after two thirds of it
+    suggested        the moment that the CA suggests (`certs.decide.ari`), where it does
+    desired moment   renewBefore, or that percentage of the lifetime, before expiry; else after two thirds of it, or
+                     after half of one that an ACME CA makes shorter than ten days
     clamped          what would have it renewed for ever counts as a third of the granted lifetime, and is said
     windows          the moment that fits `spec.renewal.windows`, else the desired one and an error
 
@@ -22,6 +24,7 @@ from certs.decide.windows import Span, UnreadableWindow, fitting, read_windows
 from certs.durations import Duration, parse_duration
 
 CLAMPED: Final = "RenewBeforeClamped"
+SHORT_LIVED: Final = timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,27 @@ class RenewalPlan:
 
 
 def plan_renewal(
-    not_before: datetime, not_after: datetime, spec: CertificateSpec, issued_at: datetime | None = None
+    not_before: datetime,
+    not_after: datetime,
+    spec: CertificateSpec,
+    issued_at: datetime | None = None,
+    *,
+    suggested: datetime | None = None,
+    by_acme: bool = False,
 ) -> RenewalPlan:
-    """Return when and how a certificate is renewed; without `issued_at` it counts as issued at its notBefore."""
+    """Return when and how a certificate is renewed; without `issued_at` it counts as issued at its notBefore.
+
+    A suggested moment from before the issuance does not count: it would come again and again.
+    """
     renewal = spec.renewal
     if renewal is not None and renewal.policy == "Disabled":
         return RenewalPlan(None)
     issued_at = max(not_before, issued_at or not_before)
-    desired, remark = _desired(not_before, not_after, spec, issued_at)
+    if suggested is not None and suggested > issued_at:
+        desired, remark = suggested, None
+    else:
+        usual = _usual(not_after - not_before, by_acme=by_acme)
+        desired, remark = _desired(not_before, not_after, spec, issued_at, usual)
     if renewal is None or not renewal.windows:
         return RenewalPlan(desired, remark)
     try:
@@ -64,7 +80,7 @@ def moment_text(moment: datetime) -> str:
 
 
 def _desired(
-    not_before: datetime, not_after: datetime, spec: CertificateSpec, issued_at: datetime
+    not_before: datetime, not_after: datetime, spec: CertificateSpec, issued_at: datetime, usual: timedelta
 ) -> tuple[datetime, Tell | None]:
     """Return the moment without windows, and what is to be said about it."""
     lifetime = not_after - not_before
@@ -74,10 +90,14 @@ def _desired(
         if desired > issued_at:
             return desired, _remark(refused, not_after - issued_at, before) if refused else None
         refused = refused or said
-    third = lifetime / 3
-    if not_after - third <= issued_at < not_after:  # most of the lifetime had passed when it was issued
-        third = (not_after - issued_at) / 3
-    return _whole(not_after - third), _remark(refused, not_after - issued_at, third) if refused else None
+    if not_after - usual <= issued_at < not_after:  # most of the lifetime had passed when it was issued
+        usual = (not_after - issued_at) / 3
+    return _whole(not_after - usual), _remark(refused, not_after - issued_at, usual) if refused else None
+
+
+def _usual(lifetime: timedelta, *, by_acme: bool) -> timedelta:
+    """Return how long before expiry when nobody says (Let's Encrypt's integration guide for the short ones)."""
+    return lifetime / 2 if by_acme and lifetime < SHORT_LIVED else lifetime / 3
 
 
 def _wishes(spec: CertificateSpec, lifetime: timedelta) -> list[tuple[str, timedelta]]:

@@ -34,7 +34,7 @@ from certs.pki.keys import Key, algorithm_of, public_der
 from certs.pki.names import Names, general_names, read_names
 from certs.pki.pkcs10 import read_request
 from certs.pki.possession import Unproven, read_key, require_possession
-from certs.pki.subject import Subject, UnusableSpec, name_of, read_subject
+from certs.pki.subject import Subject, UnusableSpec, common_name, name_of, read_subject
 from certs.pki.usages import expected_usages, extended_key_usage, key_usage, read_usages
 
 Hash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
@@ -92,6 +92,12 @@ def build_csr(spec: CertificateSpec, key: Key) -> bytes:
     subject = name_of(spec)
     builder = x509.CertificateSigningRequestBuilder(subject)
     names = general_names(spec)
+    if not names and not common_name(subject):
+        raise UnusableSpec(
+            "cannot make a certificate request: nothing is named: write one of spec.commonName, dnsNames, ipAddresses, "
+            "uris, emailAddresses, otherNames",
+            reason="RequestFailed",
+        )
     if names:
         is_subject_empty = not subject.rdns
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=is_subject_empty)
@@ -200,7 +206,8 @@ def _trees(item: NameConstraintItem | None) -> list[x509.GeneralName] | None:
         return None
     trees: Iterable[x509.GeneralName] = (
         *(x509.DNSName(domain) for domain in item.dns_domains),
-        *(x509.IPAddress(ipaddress.ip_network(network)) for network in item.ip_ranges),
+        # As Go reads a range, what stands behind its mask does not count: 192.0.2.1/24 is 192.0.2.0/24.
+        *(x509.IPAddress(ipaddress.ip_network(network, strict=False)) for network in item.ip_ranges),
         *(x509.RFC822Name(address) for address in item.email_addresses),
         *(x509.UniformResourceIdentifier(domain) for domain in item.uri_domains),
     )

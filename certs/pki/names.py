@@ -39,12 +39,12 @@ def canonical_dns_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def general_names(spec: CertificateSpec) -> list[x509.GeneralName]:
-    """Return what a request names beside its subject; raises `UnusableSpec` naming the field and value."""
+    """Return what a request names beside its subject, in Go's order; raises `UnusableSpec` naming field and value."""
     return [
         *_each("spec.dnsNames", canonical_dns_names(spec.dns_names), x509.DNSName),
         *_each("spec.emailAddresses", spec.email_addresses, x509.RFC822Name),
-        *_each("spec.uris", spec.uris, x509.UniformResourceIdentifier),
         *_each("spec.ipAddresses", spec.ip_addresses, _ip_address),
+        *_each("spec.uris", spec.uris, x509.UniformResourceIdentifier),
         *_each("spec.otherNames", spec.other_names, _other_name),
     ]
 
@@ -62,6 +62,16 @@ def read_names(extensions: x509.Extensions) -> Names:
         uris=tuple(dict.fromkeys(found.get_values_for_type(x509.UniformResourceIdentifier))),
         other_names=tuple(_read_other_name(name) for name in found.get_values_for_type(x509.OtherName)),
     )
+
+
+def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address; one of IPv4 that is written as one of IPv6 is that of IPv4, as in Go.  ValueError if none.
+
+    >>> read_address("::ffff:192.0.2.1")
+    IPv4Address('192.0.2.1')
+    """
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def utf8_der(text: str) -> bytes:
@@ -90,7 +100,7 @@ def _each(path: str, values: Iterable[NameT], make: Callable[[NameT], x509.Gener
 
 
 def _ip_address(text: str) -> x509.GeneralName:
-    return x509.IPAddress(ipaddress.ip_address(text))
+    return x509.IPAddress(read_address(text))
 
 
 def _other_name(name: OtherName) -> x509.GeneralName:

@@ -1,9 +1,10 @@
 """Distinguished names: from a spec to DER, and from DER to the attributes that the API names.
 
 A subject made of fields has the order and the grouping that Go's `pkix.Name` gives it (one RDN
-per attribute type, several values in one set), so that requests equal those made before.
-A `literalSubject` (`certs.pki.literal`) has the octets that Go gives it, which is what an existing request is
-compared with.
+per attribute type, several values in one set); a `literalSubject` (`certs.pki.literal`) is as it was written.
+Both have the octets that Go gives them: an existing request is compared with those of a literal subject, and
+the subject of a CA must keep its octets when it is renewed, since Go finds the CA of a certificate by them
+(RFC 5280 §7.1 would have it compare the letters).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from certs.pki.literal import Attribute, InvalidLiteralSubject, parse_literal
 # In the order of the encoded name: the field, its attribute type, its path for people.
 _FIELDS: Final = (
     ("countries", NameOID.COUNTRY_NAME, "countries"),
-    ("organizations", NameOID.ORGANIZATION_NAME, "organizations"),
-    ("organizational_units", NameOID.ORGANIZATIONAL_UNIT_NAME, "organizationalUnits"),
-    ("localities", NameOID.LOCALITY_NAME, "localities"),
     ("provinces", NameOID.STATE_OR_PROVINCE_NAME, "provinces"),
+    ("localities", NameOID.LOCALITY_NAME, "localities"),
     ("street_addresses", NameOID.STREET_ADDRESS, "streetAddresses"),
     ("postal_codes", NameOID.POSTAL_CODE, "postalCodes"),
+    ("organizations", NameOID.ORGANIZATION_NAME, "organizations"),
+    ("organizational_units", NameOID.ORGANIZATIONAL_UNIT_NAME, "organizationalUnits"),
 )
 
 _PRINTABLE: Final = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]*")
@@ -91,7 +92,7 @@ def _rdn(oid: ObjectIdentifier, values: Iterable[str], path: str) -> x509.Relati
     if not wanted:
         return None
     try:
-        return x509.RelativeDistinguishedName([x509.NameAttribute(oid, value) for value in wanted])
+        return x509.RelativeDistinguishedName([_typed(oid, value) for value in wanted])
     except ValueError as error:
         raise UnusableSpec(
             f"cannot make a certificate request: {path}: {error}: change it", reason="RequestFailed"
@@ -118,8 +119,11 @@ def _literal(text: str) -> x509.Name:
 
 
 def _attribute(attribute: Attribute) -> x509.NameAttribute[str]:
-    """Return it with the type that Go gives to every string: PrintableString when it is one, else UTF8String."""
-    kind = _ASN1Type.PrintableString if _PRINTABLE.fullmatch(attribute.value) else _ASN1Type.UTF8String
-    oid = ObjectIdentifier(".".join(map(str, attribute.oid)))
     attribute.value.encode()  # which a value that is no UTF-8 fails
-    return x509.NameAttribute(oid, attribute.value, kind)
+    return _typed(ObjectIdentifier(".".join(map(str, attribute.oid))), attribute.value)
+
+
+def _typed(oid: ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
+    """Return it with the type that Go gives to every string: PrintableString when it is one, else UTF8String."""
+    kind = _ASN1Type.PrintableString if _PRINTABLE.fullmatch(value) else _ASN1Type.UTF8String
+    return x509.NameAttribute(oid, value, kind)

@@ -34,6 +34,7 @@ from shim.acme.resources import (
     IssuedChain,
     OrderPage,
     OrderResource,
+    RenewalInfo,
 )
 from shim.acme.session import Session
 from shim.acme.signing import AccountKey, ExternalAccount
@@ -201,6 +202,15 @@ class Gateway:
             raise Transient(f"{attempt}: {error}", reason="ACME") from error
         links = ", ".join(answer.headers.getlist("Link"))
         return IssuedChain(answer.body, tuple(urljoin(url, found) for found in _ALTERNATE.findall(links)))
+
+    def renewal_info(self, certificate_id: str) -> RenewalInfo | None:
+        """Return when the CA suggests to renew a certificate (RFC 9773 §4.1); None where it has no such service."""
+        url = self.directory().renewal_info
+        if not url:
+            return None
+        attempt = f"cannot read the renewal information of {certificate_id} at {self._session.host}"
+        answer = self._session.get(attempt, "renewal_info", f"{url.rstrip('/')}/{certificate_id}")
+        return _read(attempt, lambda: wire.read_renewal_info(answer))
 
     def _open_account(self, attempt: str, action: str, message: Registration, deadline: float) -> Account:
         url = self._session.endpoints(deadline).new_account

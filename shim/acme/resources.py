@@ -99,3 +99,13 @@ class IssuedChain:
 
     pem: bytes
     alternates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalInfo:
+    """When the CA suggests to renew a certificate, RFC 9773 §4.2; `end` is after `start`."""
+
+    start: datetime
+    end: datetime
+    explanation_url: str = ""
+    retry_after: datetime | None = None

@@ -86,6 +86,14 @@ class Session:
                 raise refused(attempt, refusal)
         raise Transient(f"{attempt}: the server rejected {NONCE_ATTEMPTS} nonces in a row", reason="BadNonce")
 
+    def get(self, attempt: str, action: str, url: str) -> Answer:
+        """Make one exchange without a signature, as only directory, nonces and renewal information allow."""
+        self._require_secure(attempt, url)
+        answer = self._transport.exchange(attempt, action, "GET", url, deadline=self.deadline())
+        if answer.status != 200:
+            raise failure(attempt, _refusal(answer))
+        return answer
+
     def _new_nonce(self, attempt: str, deadline: float) -> str:
         url = self.endpoints(deadline).new_nonce
         self._require_secure(attempt, url)

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from certs.api.order import ACMEChallenge, ACMEState
-from shim.acme.resources import Account, AuthorizationResource, Directory, OrderResource, ProblemDocument
+from shim.acme.resources import Account, AuthorizationResource, Directory, OrderResource, ProblemDocument, RenewalInfo
 from shim.acme.retry_after import retry_after
 from shim.acme.transport import Answer
 
@@ -96,6 +96,16 @@ class _Authorization(_Wire, frozen=True):
     expires: datetime | None = None
 
 
+class _Window(_Wire, frozen=True):
+    start: datetime
+    end: datetime
+
+
+class _RenewalInfo(msgspec.Struct, frozen=True, rename={"window": "suggestedWindow", "explanation": "explanationURL"}):
+    window: _Window
+    explanation: str | None = None
+
+
 class Endpoints(msgspec.Struct, frozen=True):
     """A directory with the URLs that only the gateway needs."""
 
@@ -104,7 +114,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     new_account: str
 
 
-_WireT = TypeVar("_WireT", bound=_Wire)
+_WireT = TypeVar("_WireT", bound=msgspec.Struct)
 
 # States of RFC 8555 §7.1.6 that ours does not have, by what they mean for an issuance.
 _STATES: Final = {state.value: state for state in ACMEState} | {
@@ -174,6 +184,15 @@ def read_authorization(answer: Answer) -> AuthorizationResource:
         expires=_aware(wire.expires),
         retry_after=retry_after(answer.headers, answer.received_at),
     )
+
+
+def read_renewal_info(answer: Answer) -> RenewalInfo:
+    """Return the suggested window; one that ends before it begins is unreadable (RFC 9773 §4.2)."""
+    wire = _decode(answer, _RenewalInfo)
+    start, end = _aware(wire.window.start), _aware(wire.window.end)
+    if start is None or end is None or end <= start:
+        raise Unreadable("the suggested window ends before it begins, against RFC 9773 §4.2")
+    return RenewalInfo(start, end, _shown(wire.explanation or ""), retry_after(answer.headers, answer.received_at))
 
 
 def read_problem(answer: Answer) -> ProblemDocument | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -11,11 +12,9 @@ import structlog
 
 from certs.api.certificate import Certificate, KeyEncoding, PrivateKey, RotationPolicy
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec
-from certs.api.core import Secret
-from certs.api.issuer import issuer_types
+from certs.api.core import Secret, SecretMeta
+from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
-    IssuerReference,
-    KubeObject,
     ObjectMeta,
     is_true,
     owner_reference,
@@ -24,15 +23,19 @@ from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
 from certs.decide.certificatesteps import (
     NEXT_KEY_LABEL,
+    AskRenewalInfo,
     CreateRequest,
     DeleteNextKey,
     DeleteRequest,
+    NewKey,
     ObservedCertificate,
+    OrderKey,
     RewriteSecret,
     SetCertificateStatus,
     Step,
     StoreNextKey,
     WriteSecret,
+    WriteTemporary,
 )
 from certs.decide.effects import Tell
 from certs.decide.policies import (
@@ -44,23 +47,15 @@ from certs.decide.request import IN_PROCESS
 from certs.outcomes import Failure, Outcome, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import build_csr
 from certs.pki.keys import InvalidKey, Key, decode_key, encode_key, fits
-from shim.controllers.contents import (
-    UnmakeableKeystore,
-    further_data,
-    issued_data,
-    issued_secret,
-    stored_data,
-    stored_issuer,
-)
+from shim.controllers.certificatesecret import ISSUING, CertificateSecret, HeldUpkeep
+from shim.controllers.renewalinfo import ask_renewal_info, heeds_ari
 from shim.controllers.world import World, with_next_attempt
-from shim.keys import generate_key
 from shim.kube.errors import AlreadyExists
 from shim.stores import OURS, OWNER, SECRET
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-certificates"
-ISSUING: Final = "cert-manager-certificates-issuing"
 GENERATED: Final = "Generated"
 
 
@@ -71,6 +66,7 @@ class CertificateController:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._secret = CertificateSecret(world)
 
     def observe(self, namespace: str, name: str) -> ObservedCertificate | None:
         """Gather the Certificate, its Secret, next key and requests, and others that want the same Secret."""
@@ -78,6 +74,9 @@ class CertificateController:
         certificate = stores.certificates.get(namespace, name)
         if certificate is None:
             return None
+        ref = certificate.spec.issuer_ref
+        is_foreign = ref.effective_group != certificate.resource.group
+        issuer = None if is_foreign else stores.issuer(namespace, ref)
         sharing = stores.certificates.by_index(SECRET, f"{namespace}/{certificate.spec.secret_name}")
         observed = ObservedCertificate(
             certificate=certificate,
@@ -86,7 +85,13 @@ class CertificateController:
             rivals=tuple(other for other in sharing if other.metadata.name != name),
             limits=self._world.settings.limits,
             auto_approve=self._world.settings.auto_approve,
-            signs_at_once=self._signs_at_once(certificate),
+            signs_at_once=self._world.settings.auto_approve and signs_at_once(issuer),
+            by_acme=issuer is not None and issuer.spec.acme is not None,
+            heeds_ari=heeds_ari(issuer),
+            asked=self._world.asked.get(certificate.metadata.uid),
+            rewritten=self._world.rewritten.get(certificate.metadata.uid),
+            owner_ref=self._world.settings.certificate_owner_ref,
+            no_temporary=self._world.without_temporary.get(certificate.metadata.uid) == certificate.metadata.generation,
         )
         keys = {
             secret.metadata.name: secret
@@ -94,9 +99,7 @@ class CertificateController:
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
-        noted, secret = self._world.rewritten.get(certificate.metadata.uid), observed.secret
-        is_rewritten = secret is not None and noted == _state(certificate, secret)
-        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), is_rewritten=is_rewritten)
+        return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), new_key=self._new_key(observed))
 
     def decide(self, observed: ObservedCertificate, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -107,6 +110,8 @@ class CertificateController:
         certificate, client = observed.certificate, self._world.client
         namespace = certificate.metadata.namespace
         match step:
+            case OrderKey():
+                self._order_key(certificate)
             case StoreNextKey():
                 self._store_next_key(observed, step)
             case DeleteNextKey():
@@ -116,10 +121,11 @@ class CertificateController:
                 self._create_request(observed, step)
             case DeleteRequest():
                 client.delete(CertificateRequest, namespace, step.name)
-            case WriteSecret():
-                self._write_secret(observed, step.request, now)
-            case RewriteSecret():
-                self._rewrite_secret(observed, step, now)
+            case WriteTemporary() | WriteSecret() | RewriteSecret():
+                self._secret.act(observed, step, now)
+            case AskRenewalInfo():
+                issuer = self._world.stores.issuer(namespace, certificate.spec.issuer_ref)
+                ask_renewal_info(self._world, certificate, issuer, step.certificate_id, now)
             case SetCertificateStatus():
                 written = client.update_status(
                     msgspec.structs.replace(certificate, status=step.status), field_manager=COMPONENT
@@ -132,29 +138,30 @@ class CertificateController:
         sentence = with_next_attempt(failure, retry_at)
         reason = failure.reason or "IssuingFailed"
         self._world.tell(certificate, (Tell(reason, sentence, "Warning"),), ISSUING)
-        is_held_up = not isinstance(failure, Transient | RateLimited | UnmakeableKeystore)
+        is_held_up = not isinstance(failure, Transient | RateLimited | HeldUpkeep)
         status = statuses.cannot_go_on(observed, reason, sentence, now, is_held_up=is_held_up)
         if status != certificate.status:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
 
-    def _signs_at_once(self, certificate: Certificate) -> bool:
-        """Would a request be approved and signed by us within the moment?"""
-        ref = certificate.spec.issuer_ref
-        issuer = self._world.stores.issuer(certificate.metadata.namespace, ref)
-        return (
-            self._world.settings.auto_approve
-            and ref.effective_group == certificate.resource.group
-            and issuer is not None
-            and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
-            and is_true(issuer.status.conditions, "Ready")
-        )
+    def _new_key(self, observed: ObservedCertificate) -> NewKey:
+        """Return how it stands with a key, should one be needed: the stored one, policy Never, is at hand."""
+        spec, owner = observed.certificate.spec.private_key or PrivateKey(), observed.certificate.metadata.uid
+        if _stored_key(observed, spec) or self._world.mill.is_ready(owner, spec.algorithm, spec.size):
+            return NewKey.AT_HAND
+        is_ordered = self._world.mill.is_ordered(owner, spec.algorithm, spec.size)
+        return NewKey.UNDER_WAY if is_ordered else NewKey.TO_BE_ORDERED
+
+    def _order_key(self, certificate: Certificate) -> None:
+        spec, metadata = certificate.spec.private_key or PrivateKey(), certificate.metadata
+        wake = partial(self._world.wake_certificate, metadata.namespace, metadata.name)
+        self._world.mill.order(metadata.uid, spec.algorithm, spec.size, wake)
 
     def _store_next_key(self, observed: ObservedCertificate, step: StoreNextKey) -> None:
         certificate = observed.certificate
-        key, tell = _next_key(observed, step.name)
+        key, tell = self._next_key(observed, step.name)
         secret = Secret(
-            metadata=ObjectMeta(
+            metadata=SecretMeta(
                 name=step.name,
                 namespace=certificate.metadata.namespace,
                 labels={NEXT_KEY_LABEL: "true", **OURS},
@@ -171,6 +178,20 @@ class CertificateController:
             return
         if not (step.quietly and tell.reason == GENERATED):
             self._world.tell(certificate, (tell,), f"{COMPONENT}-key-manager")
+
+    def _next_key(self, observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
+        """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit."""
+        spec = observed.certificate.spec.private_key or PrivateKey()
+        stored = _stored_key(observed, spec)
+        made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
+        if stored:
+            secret = observed.certificate.spec.secret_name
+            try:
+                return _pinned(decode_key(stored), spec, secret)
+            except InvalidKey:
+                message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
+                made = Tell("DecodeFailed", message, "Warning")
+        return self._world.mill.take(observed.certificate.metadata.uid, spec.algorithm, spec.size), made
 
     def _create_request(self, observed: ObservedCertificate, step: CreateRequest) -> None:
         certificate = observed.certificate
@@ -190,51 +211,21 @@ class CertificateController:
             return
         self._world.tell(certificate, step.tell, f"{COMPONENT}-request-manager")
 
-    def _write_secret(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
-        assert observed.next_key is not None  # noqa: S101  decided so
-        data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
-        self._apply(observed, request.spec.issuer_ref, data, now)
 
-    def _rewrite_secret(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
-        """Write what is there already, with what is made of it; the second time the answer is the same Secret."""
-        secret, metadata = observed.secret, observed.certificate.metadata
-        assert secret is not None  # noqa: S101  decided so
-        issuer = stored_issuer(observed.certificate, secret)
-        written = self._apply(observed, issuer, stored_data(secret), now)
-        self._world.rewritten.put(metadata.uid, _state(observed.certificate, written))
-        log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
-
-    def _apply(
-        self, observed: ObservedCertificate, issuer: IssuerReference, data: dict[str, bytes], now: datetime
-    ) -> KubeObject:
-        data |= further_data(observed.certificate, data, self._world.secrets, now)
-        secret = issued_secret(
-            observed.certificate,
-            issuer,
-            data,
-            kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
-            owned=self._world.settings.certificate_owner_ref,
-        )
-        return self._world.client.apply(secret, field_manager=ISSUING)
+def signs_at_once(issuer: AnyIssuer | None) -> bool:
+    """Is the issuer ready, and does it sign in this process?"""
+    return (
+        issuer is not None
+        and not IN_PROCESS.isdisjoint(issuer_types(issuer.spec)[:1])
+        and is_true(issuer.status.conditions, "Ready")
+    )
 
 
-def _state(certificate: Certificate, secret: KubeObject) -> tuple[int | None, str]:
-    return certificate.metadata.generation, secret.metadata.resource_version
-
-
-def _next_key(observed: ObservedCertificate, name: str) -> tuple[Key, Tell]:
-    """Return a new key, or with policy Never the stored one; raises WaitingForUser when that does not fit the spec."""
-    spec = observed.certificate.spec.private_key or PrivateKey()
-    stored = observed.secret.data.get("tls.key") if observed.secret is not None else None
-    made = Tell(GENERATED, f'Stored new private key in temporary Secret resource "{name}"')
-    if stored and spec.rotation_policy is RotationPolicy.NEVER:
-        secret = observed.certificate.spec.secret_name
-        try:
-            return _pinned(decode_key(stored), spec, secret)
-        except InvalidKey:
-            message = f'Failed to decode private key stored in Secret "{secret}" - generating new key'
-            made = Tell("DecodeFailed", message, "Warning")
-    return generate_key(spec.algorithm, spec.size), made
+def _stored_key(observed: ObservedCertificate, spec: PrivateKey) -> bytes:
+    """Return what is to be used again, policy Never; nothing where a new key is to be made."""
+    if spec.rotation_policy is not RotationPolicy.NEVER or observed.secret is None:
+        return b""
+    return observed.secret.data.get("tls.key", b"")
 
 
 def _pinned(key: Key, spec: PrivateKey, secret: str) -> tuple[Key, Tell]:

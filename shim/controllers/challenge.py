@@ -33,6 +33,7 @@ from certs.decide.challenge import (
     Step,
     check_pause,
     cleanup_failed,
+    cleanup_goes_on,
     concluded,
     foreign_solver,
     is_dns,
@@ -231,7 +232,7 @@ class ChallengeController:
                 why_not = "" if self._is_ours(challenge, issuer) else "the value is not that of the issuer's account"
             self._dns01.clean_up(challenge, issuer, why_not, lambda: self._is_needed(challenge))
         except StillWorking:
-            self._remember(challenge, replace(before or Progress(now, now), cleanup_due=now + UNDERWAY_LOOK))
+            self._remember(challenge, cleanup_goes_on(before, now))
         except (Failure, KubeError) as failure:
             problem = one_line(str(failure))
             self._world.tell(

@@ -7,28 +7,67 @@ asked for any longer goes by being left out.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from certs.api.certificate import Certificate, JKSKeystore, PKCS12Keystore
 from certs.api.certificaterequest import CertificateRequest
-from certs.api.core import Secret
-from certs.api.meta import IssuerReference, ObjectMeta, owner_reference
-from certs.decide.policies import CERTIFICATE_NAME, ISSUER_GROUP, ISSUER_KIND, ISSUER_NAME
+from certs.api.core import Secret, SecretMeta
+from certs.api.meta import IssuerReference, owner_reference
+from certs.decide.certificatesteps import RewriteSecret
+from certs.decide.contents import wanted_annotations, wanted_labels
+from certs.decide.effects import Tell, one_line
 from certs.outcomes import WaitingForUser
 from certs.pki.jks import UnusableAlias
 from certs.pki.keys import Key, encode_key
 from certs.pki.keystore import RANDOM, created, make_keystores, output_formats, read_material
-from certs.pki.x509 import read_chain, secret_annotations
+from certs.pki.x509 import read_chain
 from shim.controllers.secrets import Secrets
-from shim.stores import OURS
+from shim.kube.errors import Conflict, Invalid
 
 ISSUED_KEYS: Final = ("tls.crt", "tls.key", "ca.crt")
+# `conflict with "kubectl" using v1: .metadata.labels.team`, or several with their fields below.
+_MANAGER: Final = re.compile(r'conflicts? with ("[^"]+")')
 
 
 class UnmakeableKeystore(WaitingForUser):
     """A keystore that cannot be made as the spec says; the Certificate as such may be well."""
+
+
+class UnwritableSecret(WaitingForUser):
+    """The API server does not take the Secret as it must be."""
+
+
+def unwritable(name: str, error: Invalid) -> UnwritableSecret:
+    """Return what is in the way and what to do about it."""
+    if "when `immutable` is set" in str(error):
+        return UnwritableSecret(
+            f'cannot write Secret "{name}": it is marked immutable, and nobody can take that back; '
+            "delete it, and it is made anew at once",
+            reason="ImmutableSecret",
+        )
+    return UnwritableSecret(
+        f'cannot write Secret "{name}": the API server does not take it: {one_line(str(error))}; '
+        "mend what it names in the Certificate or in the Secret, or delete the Secret",
+        reason="UnwritableSecret",
+    )
+
+
+def overruled(conflict: Conflict) -> str:
+    """Return the field managers that an apply without force would have overruled, as the API server names them."""
+    return ", ".join(dict.fromkeys(_MANAGER.findall(str(conflict))))
+
+
+def contested(name: str, step: RewriteSecret, managers: str) -> Tell:
+    """Return what is told, once, when somebody undoes what we write."""
+    who = f"field manager {managers}" if managers else "somebody"
+    sentence = (
+        f'Secret "{name}" is changed again and again by {who}, and repaired each time, now ever more rarely '
+        f"({step.message}); let only one of the two write this"
+    )
+    return Tell("SecretContested", one_line(sentence), "Warning")
 
 
 def issued_data(certificate: Certificate, request: CertificateRequest, key: Key) -> dict[str, bytes]:
@@ -44,16 +83,6 @@ def issued_data(certificate: Certificate, request: CertificateRequest, key: Key)
 def stored_data(secret: Secret) -> dict[str, bytes]:
     """Return what an earlier issuance brought, as it stands in the Secret."""
     return {key: secret.data[key] for key in ISSUED_KEYS if key in secret.data}
-
-
-def stored_issuer(certificate: Certificate, secret: Secret) -> IssuerReference:
-    """Return who issued what is in the Secret, as it says itself; the spec's issuer where it does not say."""
-    told = secret.metadata.annotations
-    if not any(key in told for key in (ISSUER_NAME, ISSUER_KIND, ISSUER_GROUP)):
-        return certificate.spec.issuer_ref
-    return IssuerReference(
-        name=told.get(ISSUER_NAME, ""), kind=told.get(ISSUER_KIND, ""), group=told.get(ISSUER_GROUP, "")
-    )
 
 
 def further_data(
@@ -76,27 +105,15 @@ def further_data(
 
 
 def issued_secret(
-    certificate: Certificate, issuer: IssuerReference, data: Mapping[str, bytes], *, kind: str, owned: bool
+    certificate: Certificate, issuer: IssuerReference | None, data: Mapping[str, bytes], *, kind: str, owned: bool
 ) -> Secret:
-    """Return exactly what we own of the Secret: data, annotations, label.
-
-    The template goes first, so that it cannot override what says who issued what for whom.
-    """
-    template = certificate.spec.secret_template
-    annotations = {
-        **(template.annotations if template is not None else {}),
-        CERTIFICATE_NAME: certificate.metadata.name,
-        ISSUER_NAME: issuer.name,
-        ISSUER_KIND: issuer.kind,
-        ISSUER_GROUP: issuer.group,
-        **secret_annotations(read_chain(data["tls.crt"])[0]),
-    }
+    """Return exactly what we own of the Secret: data, annotations, labels, and the owner reference if it has one."""
     return Secret(
-        metadata=ObjectMeta(
+        metadata=SecretMeta(
             name=certificate.spec.secret_name,
             namespace=certificate.metadata.namespace,
-            labels={**(template.labels if template is not None else {}), **OURS},
-            annotations=annotations,
+            labels=wanted_labels(certificate),
+            annotations=wanted_annotations(certificate, issuer, read_chain(data["tls.crt"])[0]),
             owner_references=(owner_reference(certificate),) if owned else (),
         ),
         type=kind,

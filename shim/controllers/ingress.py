@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,8 @@ from certs.api.ingress import Ingress, IngressSpec, IngressTLS
 from certs.api.meta import ObjectMeta
 from certs.decide import ingress as decision
 from certs.decide.effects import Tell
-from certs.decide.ingress import ApplyCertificate, DeleteCertificate, FillTLS, ObservedIngress, Step
+from certs.decide.ingress import ApplyCertificate, DeleteCertificate, DropAnnotations, FillTLS, ObservedIngress, Step
+from certs.managed import ManagedCertificate, only_by
 from certs.manifests import FIELD_MANAGER
 from certs.outcomes import Done, Failure, Outcome
 from shim.controllers.memory import Memory
@@ -31,6 +33,7 @@ class IngressController:
         self._world = world
         self._said: Memory[tuple[Tell, ...]] = Memory()
         self._taken: Memory[tuple[IngressTLS, ...]] = Memory()
+        self._foreign: Memory[frozenset[str]] = Memory()  # annotations by their Certificate
 
     def observe(self, namespace: str, name: str) -> ObservedIngress | None:
         """Gather the Ingress, its Certificates, and those with the names of its Secrets."""
@@ -39,11 +42,17 @@ class IngressController:
         if ingress is None:
             return None
         names = dict.fromkeys(entry.secret_name for entry in ingress.spec.tls if entry.secret_name)
-        named = (stores.certificates.get(namespace, secret) for secret in names)
+        found = (stores.certificates.get(namespace, secret) for secret in names)
+        named = tuple(certificate for certificate in found if certificate is not None)
         return ObservedIngress(
             ingress=ingress,
             owned=tuple(stores.certificates.by_index(OWNER, ingress.metadata.uid)),
-            named=tuple(certificate for certificate in named if certificate is not None),
+            named=named,
+            foreign=frozenset(
+                (certificate.metadata.name, key)
+                for certificate in named
+                for key in self._foreign.get(certificate.metadata.uid) or ()
+            ),
             settings=self._world.settings.ingress,
             is_taken=self._taken.get(ingress.metadata.uid) == ingress.spec.tls,
         )
@@ -63,8 +72,10 @@ class IngressController:
                 self._fill(ingress, step)
             case ApplyCertificate():
                 self._apply(observed, step.certificate)
+            case DropAnnotations():
+                self._drop_annotations(ingress, step)
             case DeleteCertificate():
-                client.delete(Certificate, ingress.metadata.namespace, step.name)
+                client.delete(Certificate, ingress.metadata.namespace, step.name, uid=step.uid)
                 tell = Tell("DeleteCertificate", f'Successfully deleted unrequired Certificate "{step.name}"')
                 self._world.tell(ingress, (tell,), COMPONENT)
 
@@ -94,15 +105,35 @@ class IngressController:
             self._taken.put(metadata.uid, ingress.spec.tls)
 
     def _apply(self, observed: ObservedIngress, wanted: Certificate) -> None:
+        """Create it, or make an old one of ours equal; one that appeared meanwhile is not ours, so the next turn looks.
+
+        Raises AlreadyExists then: an apply would take it from whoever made it.
+        """
         client, name = self._world.client, wanted.metadata.name
         old = next((one for one in observed.named if one.metadata.name == name), None)
         if old is None:
-            client.apply(wanted, field_manager=COMPONENT)
+            client.create(wanted, field_manager=COMPONENT)
             tell = Tell("CreateCertificate", f'Successfully created Certificate "{name}"')
         else:
-            client.patch(Certificate, wanted.metadata.namespace, name, decision.replacement(old, wanted))
-            tell = Tell("UpdateCertificate", f'Successfully updated Certificate "{name}"')
+            self._patch(wanted.metadata.namespace, name, decision.replacement(old, wanted))
+            self._foreign.drop(old.metadata.uid)
+            tell = _updated(name)
         self._world.tell(observed.ingress, (tell,), COMPONENT)
+
+    def _drop_annotations(self, ingress: Ingress, step: DropAnnotations) -> None:
+        """Drop those that we alone wrote, as cert-manager's shim or as our own; remember the others as left alone."""
+        namespace = ingress.metadata.namespace
+        metadata = self._world.client.get(ManagedCertificate, namespace, step.name).metadata
+        ours = only_by(COMPONENT, metadata.managed_fields).intersection(step.keys)
+        known = self._foreign.get(metadata.uid) or frozenset()
+        self._foreign.put(metadata.uid, known | (frozenset(step.keys) - ours))
+        if ours:
+            dropped = {"resourceVersion": metadata.resource_version, "annotations": dict.fromkeys(sorted(ours))}
+            self._patch(namespace, step.name, {"metadata": dropped})
+            self._world.tell(ingress, (_updated(step.name),), COMPONENT)
+
+    def _patch(self, namespace: str, name: str, patch: Mapping[str, object]) -> None:
+        self._world.client.patch(Certificate, namespace, name, patch, field_manager=COMPONENT)
 
     def _remark(self, observed: ObservedIngress) -> None:
         remarks = decision.remarks(observed)
@@ -110,3 +141,7 @@ class IngressController:
         if remarks != (self._said.get(uid) or ()):
             self._said.put(uid, remarks)
             self._world.tell(observed.ingress, remarks, COMPONENT)
+
+
+def _updated(name: str) -> Tell:
+    return Tell("UpdateCertificate", f'Successfully updated Certificate "{name}"')

@@ -7,9 +7,8 @@ from typing import Final
 
 import msgspec
 
-from certs.api.core import Secret
+from certs.api.core import Secret, SecretMeta
 from certs.api.issuer import ACMEIssuer, AnyIssuer, ClusterIssuer, Issuer, IssuerStatus
-from certs.api.meta import ObjectMeta
 from certs.decide import issuer as decision
 from certs.decide.effects import Tell, one_line
 from certs.decide.issuer import (
@@ -88,7 +87,7 @@ class IssuerController:
     def _store_key(self, observed: ObservedIssuer, step: StoreAccountKey) -> None:
         place = self._world.issuer_namespace(observed.issuer)
         secret = Secret(
-            metadata=ObjectMeta(name=step.secret_name, namespace=place, labels={**MANAGED_BY, **OURS}),
+            metadata=SecretMeta(name=step.secret_name, namespace=place, labels={**MANAGED_BY, **OURS}),
             type="Opaque",
             data={step.key: bytes(generate_account_key())},
         )

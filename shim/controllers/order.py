@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import structlog
 
 from certs.api.challenge import Challenge, ChallengeSpec
 from certs.api.issuer import ACMEIssuer
@@ -34,13 +35,15 @@ from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import read_chain
 from shim.acme.gateway import Gateway
-from shim.acme.problems import AccountGone, OrderGone, OrderNotReady
+from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
 from shim.controllers.issuer import forget_account, gateway_of
 from shim.controllers.world import World, with_next_attempt
 from shim.kube.errors import AlreadyExists
 from shim.stores import OWNER
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-orders"
 
@@ -149,12 +152,7 @@ class OrderController:
         # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
         first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
         made = None if first_try else find_order(gateway, names)
-        made = made or gateway.new_order(
-            names,
-            not_after=decision.not_after(order, now),
-            profile=spec.profile,
-            replaces=spec.replaces,
-        )
+        made = made or self._ordered(gateway, order, names, now)
         self._set_status(
             observed,
             decision.ordered(
@@ -166,6 +164,16 @@ class OrderController:
             ),
         )
         self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
+
+    def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
+        """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""
+        spec, until = order.spec, decision.not_after(order, now)
+        if spec.replaces and gateway.directory().renewal_info:
+            try:
+                return gateway.new_order(names, not_after=until, profile=spec.profile, replaces=spec.replaces)
+            except AlreadyReplaced as error:
+                log.info("ordering without replaces", order=order.metadata.name, error=str(error))
+        return gateway.new_order(names, not_after=until, profile=spec.profile)
 
     def _authorize(self, observed: ObservedOrder, url: str, now: datetime) -> None:
         order = observed.order

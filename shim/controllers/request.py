@@ -7,21 +7,28 @@ from typing import Final
 
 import msgspec
 
+from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.issuer import AnyIssuer, IssuerType
-from certs.api.meta import ObjectMeta, owner_reference
+from certs.api.meta import ObjectMeta, controller_of, owner_reference
 from certs.api.order import Order, OrderSpec
 from certs.decide import request as decision
 from certs.decide.approval import APPROVED, ApprovalRefused, is_foreign, refusal
+from certs.decide.comparison import same_issuer
+from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
+from certs.decide.policies import stored_leaf
 from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
 from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
+from certs.pki.ari import certificate_id
 from certs.pki.csr import InvalidRequest, read_csr
+from shim.controllers.renewalinfo import heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.engine.schedule import WAITING_FOR_USER
 from shim.issuers.registry import signers
 from shim.kube.errors import AlreadyExists, Forbidden, Invalid
+from shim.stores import OWNER
 
 COMPONENT: Final = "cert-manager-certificaterequests"
 APPROVER: Final = f"{COMPONENT}-approver"
@@ -50,9 +57,10 @@ class RequestController:
         if is_foreign(request):
             return ObservedRequest(request, auto_approve=auto_approve)
         issuer = stores.issuer(namespace, request.spec.issuer_ref)
-        wanted = order_spec(request, issuer)
+        wanted = order_spec(request, issuer, self._replaced(request, issuer))
+        order = self._order(request, wanted) if wanted is not None else None
         wanted_name = order_name(name, wanted) if wanted is not None else ""
-        order = stores.orders.get(namespace, wanted_name) if wanted_name else None
+        wanted_name = order.metadata.name if order is not None else wanted_name
         return ObservedRequest(
             request=request,
             issuer=issuer,
@@ -61,6 +69,32 @@ class RequestController:
             auto_approve=auto_approve,
             is_told=self._world.told.get(request.metadata.uid) is not None,
         )
+
+    def _order(self, request: CertificateRequest, wanted: OrderSpec) -> Order | None:
+        """Return the Order that the request has, or one that has its name.
+
+        One that replaces another certificate than would be replaced now is still the request's Order: the Secret may
+        have changed meanwhile, and a second Order would be one too many.
+        """
+        own = self._world.stores.orders.by_index(OWNER, request.metadata.uid)
+        same = (one for one in own if msgspec.structs.replace(one.spec, replaces=wanted.replaces) == wanted)
+        name = order_name(request.metadata.name, wanted)
+        return next(same, None) or self._world.stores.orders.get(request.metadata.namespace, name)
+
+    def _replaced(self, request: CertificateRequest, issuer: AnyIssuer | None) -> str:
+        """Return which certificate of the same issuer this one will replace (RFC 9773 §5); mostly none is known."""
+        owner = controller_of(request.metadata)
+        if owner is None or owner.kind != Certificate.resource.kind or not heeds_ari(issuer):
+            return ""
+        certificate = self._world.stores.certificates.get(request.metadata.namespace, owner.name)
+        if certificate is None or certificate.metadata.uid != owner.uid:
+            return ""
+        secret = self._world.secrets.get(request.metadata.namespace, certificate.spec.secret_name)
+        leaf = stored_leaf(secret)
+        wrote = stored_issuer(secret) if secret is not None else None
+        if leaf is None or wrote is None or not same_issuer(wrote, request.spec.issuer_ref):
+            return ""
+        return certificate_id(leaf)
 
     def decide(self, observed: ObservedRequest, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -129,7 +163,7 @@ class RequestController:
 
     def _create_order(self, observed: ObservedRequest, step: CreateOrder) -> None:
         request = observed.request
-        spec = order_spec(request, observed.issuer)
+        spec = order_spec(request, observed.issuer, self._replaced(request, observed.issuer))
         place = f"{request.metadata.namespace}/{step.name}"
         assert spec is not None  # noqa: S101  decided so: the order has a name
         order = Order(
@@ -158,8 +192,11 @@ class RequestController:
         self._world.tell(request, (tell,), ACME)
 
 
-def order_spec(request: CertificateRequest, issuer: AnyIssuer | None) -> OrderSpec | None:
-    """Return what is to be ordered for a request, or None when the request cannot be read or names nothing."""
+def order_spec(request: CertificateRequest, issuer: AnyIssuer | None, replaces: str = "") -> OrderSpec | None:
+    """Return what is to be ordered for a request, or None when the request cannot be read or names nothing.
+
+    `replaces` identifies the certificate that it takes the place of.
+    """
     try:
         csr = read_csr(request.spec.request)
     except InvalidRequest:
@@ -175,4 +212,5 @@ def order_spec(request: CertificateRequest, issuer: AnyIssuer | None) -> OrderSp
         ip_addresses=csr.names.ip_addresses,
         duration=request.spec.duration if acme is not None and acme.enable_duration_feature else None,
         profile=acme.profile if acme is not None else "",
+        replaces=replaces,
     )

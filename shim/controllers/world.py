@@ -6,13 +6,15 @@ can be read here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from certs.api.issuer import AnyIssuer
 from certs.api.meta import KubeObject
+from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits
+from certs.decide.certificatesteps import Rewritten
 from certs.decide.challenge import Progress
 from certs.decide.effects import Tell
 from certs.decide.order import Seen
@@ -21,6 +23,7 @@ from certs.wanted import Settings as IngressSettings
 from shim.acme.accounts import Accounts
 from shim.controllers.memory import Memory
 from shim.controllers.secrets import Secrets
+from shim.keymill import KeyMill
 from shim.kube.client import Client
 from shim.kube.recorder import Recorder
 from shim.stores import Stores
@@ -53,11 +56,15 @@ class World:
     recorder: Recorder
     accounts: Accounts
     settings: ControllerSettings
+    mill: KeyMill = field(default_factory=KeyMill)
+    wake_certificate: Callable[[str, str], None] = field(default=lambda _namespace, _name: None)
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
     seen: Memory[Seen] = field(default_factory=Memory)
-    # Certificates whose Secret was rewritten as it is: the generation, and the version that the Secret then had.
-    rewritten: Memory[tuple[int | None, str]] = field(default_factory=Memory)
+    rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
+    asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
+    # Certificates of which no temporary certificate can be made, and the generation of that spec.
+    without_temporary: Memory[int] = field(default_factory=Memory)
     progress: Memory[Progress] = field(default_factory=Memory)
 
     def issuer_namespace(self, issuer: AnyIssuer) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
-from typing import Final
 
 from certs.api.certificaterequest import CertificateRequest
 from certs.durations import parse_duration
 from certs.pki.signing import DEFAULT_LIFETIME, Lookups, Unsignable, Wanted
-
-# RFC 5280 §4.1.2.2 allows 20 octets; the CA/Browser Forum wants 64 random bits at least.
-_SERIAL_BITS: Final = 128
+from shim.keys import new_serial
 
 
 def requested(request: CertificateRequest, lookups: Lookups, now: datetime) -> Wanted:
@@ -23,7 +19,7 @@ def requested(request: CertificateRequest, lookups: Lookups, now: datetime) -> W
         raise Unsignable(f"spec.duration: {error}") from error
     return Wanted(
         csr=spec.request,
-        serial=secrets.randbits(_SERIAL_BITS) or 1,
+        serial=new_serial(),
         not_before=now,
         lifetime=lifetime,
         usages=spec.usages,

@@ -29,7 +29,9 @@ class Client(Protocol):
     def update_status(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
         """Replace the status (PUT …/status); Conflict unless `metadata.resourceVersion` is the current one."""
 
-    def patch(self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object]) -> ObjectT:
+    def patch(
+        self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object], *, field_manager: str = ""
+    ) -> ObjectT:
         """JSON merge patch."""
 
     def delete(self, kind: type[KubeObject], namespace: str, name: str, *, uid: str = "") -> None:

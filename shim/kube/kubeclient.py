@@ -64,10 +64,18 @@ class KubeClient:
         query = {"fieldManager": field_manager}
         return self._write(obj, "PUT", "update the status of", query=query, subresource="status")
 
-    def patch(self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object]) -> ObjectT:
-        """JSON merge patch; with a `metadata.resourceVersion` in it, Conflict unless that is the current one."""
+    def patch(
+        self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object], *, field_manager: str = ""
+    ) -> ObjectT:
+        """JSON merge patch; with a `metadata.resourceVersion` in it, Conflict unless that is the current one.
+
+        Without a field manager the server calls us by our user agent, `certshim`.
+        """
         target = _Target(kind.resource, namespace, name)
-        body = self._send("PATCH", "patch", target, body=msgspec.json.encode(patch), content_type=MERGE_PATCH)
+        query = {"fieldManager": field_manager} if field_manager else {}
+        body = self._send(
+            "PATCH", "patch", target, query=query, body=msgspec.json.encode(patch), content_type=MERGE_PATCH
+        )
         return self._offered(_decoded(kind, body, target))
 
     def delete(

@@ -6,13 +6,19 @@ import pytest
 
 from bench import traffic
 from tests.cluster import AuditEvent
-from tests.cluster.audit import AuditObject, AuditUser
+from tests.cluster.audit import AuditObject, AuditStatus, AuditUser
 
 SHIM = "system:serviceaccount:cert-manager:certshim-shim"
 
 
 def event(
-    verb: str, resource: str, subresource: str = "", *, user: str = SHIM, stage: str = "ResponseComplete"
+    verb: str,
+    resource: str,
+    subresource: str = "",
+    *,
+    user: str = SHIM,
+    stage: str = "ResponseComplete",
+    code: int = 200,
 ) -> AuditEvent:
     return AuditEvent(
         verb=verb,
@@ -20,6 +26,7 @@ def event(
         request_uri="/",
         user=AuditUser(user),
         object_ref=AuditObject(resource=resource, subresource=subresource),
+        response_status=AuditStatus(code=code),
     )
 
 
@@ -53,6 +60,36 @@ def test_what_is_not_for_a_certificate_does_not_count(other: AuditEvent) -> None
 
     assert not counted.writes
     assert not counted.reads
+
+
+def test_a_review_is_created_and_yet_a_read() -> None:
+    """It asks what somebody may do, and nothing is stored."""
+    counted = traffic.count([event("create", "subjectaccessreviews")])
+
+    assert not counted.writes
+    assert counted.reads.total() == 1
+
+
+def test_refusals_are_counted_by_code_verb_and_resource() -> None:
+    """Those of others are not ours; Events and Leases, which are no traffic, are refused like all else."""
+    counted = traffic.refusals(
+        [
+            event("update", "certificates", "status", code=409),
+            event("update", "certificates", "status", code=409),
+            event("create", "events", code=429),
+            event("create", "secrets", code=201),
+            event("create", "secrets", code=409, user="admin"),
+            event("create", "secrets", code=409, stage="ResponseStarted"),
+        ]
+    )
+
+    assert counted == {(409, "update", "certificates/status"): 2, (429, "create", "events"): 1}
+    figures = {one["name"]: one["value"] for one in traffic.refused(counted, where="ten", number=10)}
+    assert list(figures.items()) == [
+        ("ten, refused requests", 3),
+        ("ten, refused requests: 409 update certificates/status, of 10", 2),
+        ("ten, refused requests: 429 create events, of 10", 1),
+    ]
 
 
 def test_figures_are_shares_with_the_sum_first_and_the_most_frequent_next() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from certs.api.certificate import Certificate
-from certs.api.core import Namespace, Secret
+from certs.api.core import Namespace, Secret, SecretMeta
 from certs.api.ingress import Ingress
 from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference, ObjectMeta
@@ -76,8 +76,8 @@ def test_the_route_of_a_challenge_claims_nothing() -> None:
 
 def test_certificates_secrets_and_namespaces_are_found() -> None:
     made = certificate("shop", "shop-tls")
-    pair = Secret(ObjectMeta("pair", namespace="team"), type="kubernetes.io/tls")
-    other = Secret(ObjectMeta("other", namespace="team"), type="Opaque")
+    pair = Secret(SecretMeta("pair", namespace="team"), type="kubernetes.io/tls")
+    other = Secret(SecretMeta("other", namespace="team"), type="Opaque")
     namespace = Namespace(ObjectMeta("team", annotations={"certshim.io/admission": "tls-missing=deny"}))
     facts = FactsOf([made, pair, other, namespace])
 

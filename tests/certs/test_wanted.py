@@ -147,6 +147,16 @@ def test_issuer_is_chosen_by_defaults_and_annotations(annotations: dict[str, str
             id="cluster issuer with group",
         ),
         pytest.param(
+            {"cert-manager.io/cluster-issuer": "b", "cert-manager.io/issuer-kind": "k"},
+            ['both "cert-manager.io/cluster-issuer" and "cert-manager.io/issuer-kind" may not be set'],
+            id="cluster issuer with kind",
+        ),
+        pytest.param(
+            {"cert-manager.io/issuer": "b", "cert-manager.io/issuer-kind": "AWSPCAIssuer"},
+            ["is no kind of cert-manager.io"],
+            id="external kind without its group",
+        ),
+        pytest.param(
             {"cert-manager.io/cluster-issuer": "", "cert-manager.io/issuer-kind": "k"},
             [
                 "failed to determine issuer name to be used for ingress resource",
@@ -356,6 +366,14 @@ def test_everything_wrong_is_told_at_once() -> None:
 def test_secret_of_two_entries_refuses_the_whole() -> None:
     assert refused(ingress(IngressTLS(("a.example.com",), "x"), IngressTLS(("b.example.com",), "x"))) == (
         'spec.tls[1].secretName: Invalid value: "x": this secret name must only appear in a single TLS entry'
+        " but is also used in spec.tls[0].secretName"
+    )
+
+
+def test_two_entries_without_a_secret_refuse_the_whole() -> None:
+    """As do two of one name: an empty name is a name here."""
+    assert refused(ingress(IngressTLS(("a.example.com",), ""), SHOP, IngressTLS(("b.example.com",), ""))) == (
+        'spec.tls[2].secretName: Invalid value: "": this secret name must only appear in a single TLS entry'
         " but is also used in spec.tls[0].secretName"
     )
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -114,6 +115,16 @@ class Pebble:
         process = self._launcher.start(self.name, argv, env=self.settings.environment())
         process.wait_until(lambda: self._get(self.directory_url).ok and self._get(f"{self.management_url}/roots/0").ok)
         return process
+
+    def suggest_renewal(self, certificate: bytes, start: datetime, end: datetime) -> None:
+        """Have it answer with that window when it is asked about the certificate (PEM); RFC 9773 §4.2."""
+        window = {"start": start.isoformat(), "end": end.isoformat()}
+        response = json.dumps({"suggestedWindow": window})
+        body = json.dumps({"certificate": certificate.decode(), "ariResponse": response})
+        answer = requests.post(
+            f"{self.management_url}/set-renewal-info/", data=body, verify=str(self.root_file), timeout=10
+        )
+        answer.raise_for_status()
 
     def root(self, number: int = 0) -> bytes:
         """Return the root (PEM) of what it issues now; numbers above 0 are the alternate roots."""

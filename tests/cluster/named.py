@@ -7,7 +7,7 @@ they survive a restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,7 @@ class Named:
         self._folder.mkdir()
         for zone in self.zones:
             (self._folder / f"{zone}.zone").write_text(_zone(zone))
+        (self._folder / "root.zone").write_text(_zone(""))
         (self._folder / "named.conf").write_text(self._configuration())
 
     def start(self) -> Process:
@@ -100,7 +101,9 @@ options {{
     directory "{self._folder}";
     listen-on port {self.port} {{ 127.0.0.1; }};
     listen-on-v6 {{ none; }};
-    recursion no;
+    // So that CNAMEs from one zone into another are followed for whoever asks as a CA does.
+    recursion yes;
+    allow-recursion {{ 127.0.0.1; }};
     allow-transfer {{ none; }};
     notify no;
     dnssec-validation no;
@@ -109,7 +112,10 @@ options {{
     session-keyfile none;
 }};
 controls {{ }};
-{keys}{zones}"""
+{keys}{zones}
+// Nobody outside is ever asked.
+zone "." {{ type primary; file "root.zone"; }};
+"""
 
     def _is_ready(self) -> bool:
         try:
@@ -124,9 +130,6 @@ controls {{ }};
 
 
 def _zone(name: str) -> str:
-    records: Mapping[str, str] = {
-        "@": "IN SOA ns hostmaster 1 3600 600 86400 300\n  IN NS ns\n  IN A 127.0.0.1",
-        "ns": "IN A 127.0.0.1",
-        "*": "IN A 127.0.0.1",
-    }
-    return f"$ORIGIN {name}.\n$TTL 300\n" + "".join(f"{owner} {rest}\n" for owner, rest in records.items())
+    records = {"@": "SOA ns hostmaster 1 3600 600 86400 300\n  NS ns", "ns": "A 127.0.0.1"}
+    wildcard = {"*": "A 127.0.0.1"} if name else {}
+    return f"$ORIGIN {name}.\n$TTL 300\n" + "".join(f"{one} {rest}\n" for one, rest in (records | wildcard).items())

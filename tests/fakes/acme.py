@@ -67,6 +67,7 @@ class FakeCA:
     """The server; a context manager.  `url` is the directory's."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.offered: tuple[str, ...] = ("http-01",)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": self}))
         self._server.daemon_threads = True
         if tls is not None:
@@ -74,6 +75,7 @@ class FakeCA:
         scheme = "http" if tls is None else "https"
         self.root = f"{scheme}://127.0.0.1:{self._server.server_port}"
         self.url = f"{self.root}/dir"
+        self.offers_ari = True
         self.closing = threading.Event()
         self.received: list[Received] = []
         self.account: dict[str, Any] | None = None
@@ -166,7 +168,9 @@ class FakeCA:
     def _directory(self) -> dict[str, Any]:
         names = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
         urls = {key: f"{self.root}/{path}" for key, path in names.items()}
-        return {**urls, "renewalInfo": f"{self.root}/ari", "meta": self.meta, "surprise": {"new": True}}
+        if self.offers_ari:
+            urls["renewalInfo"] = f"{self.root}/ari"
+        return {**urls, "meta": self.meta, "surprise": {"new": True}}
 
     def _account(self, payload: Any, protected: Mapping[str, Any]) -> Scripted:
         if payload and payload.get("onlyReturnExisting") and self.account is None:
@@ -216,7 +220,10 @@ class FakeCA:
     def _authorization(self, number: str) -> Scripted:
         order = self.orders[number]
         challenges = [
-            {"type": "http-01", "url": f"{self.root}/challenge/{number}", "token": "dG9rZW4", "status": "pending"},
+            *(
+                {"type": kind, "url": f"{self.root}/challenge/{number}", "token": "dG9rZW4", "status": "pending"}
+                for kind in self.offered
+            ),
             {"type": "from-the-future-01", "url": f"{self.root}/challenge/{number}", "records": [1]},
         ]
         status = "pending" if order["status"] == "pending" else "valid"

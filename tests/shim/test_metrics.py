@@ -14,6 +14,7 @@ from shim.acme.transport import Exchange
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
 from shim.engine.workers import Workers
+from shim.keymill import KeyMill
 from shim.metrics import Metrics
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate, challenge, condition, issuer, with_status
@@ -30,7 +31,7 @@ def queue() -> WorkQueue:
 @pytest.fixture
 def metrics(stores: Stores, queue: WorkQueue) -> Metrics:
     made = Metrics()
-    made.watch(stores, queue, Workers(queue, (), count=1))
+    made.watch(stores, queue, Workers(queue, (), count=1), KeyMill())
     return made
 
 

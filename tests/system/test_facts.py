@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from certs.api.certificate import Certificate, CertificateSpec
-from certs.api.core import Namespace, Secret
+from certs.api.core import Namespace, Secret, SecretMeta
 from certs.api.ingress import (
     HTTPIngressPath,
     HTTPIngressRuleValue,
@@ -142,8 +142,8 @@ def test_secrets_by_name_and_kind(
     """Of a Secret it is known whether it is for TLS; its data is never asked for."""
     facts = informed(transport)
     data = {"tls.crt": b"", "tls.key": b""}
-    create(client, Secret(metadata=ObjectMeta(name="pair", namespace=namespace), type=TLS_SECRET, data=data))
-    create(client, Secret(metadata=ObjectMeta(name="password", namespace=namespace), type="Opaque"))
+    create(client, Secret(metadata=SecretMeta(name="pair", namespace=namespace), type=TLS_SECRET, data=data))
+    create(client, Secret(metadata=SecretMeta(name="password", namespace=namespace), type="Opaque"))
     assert eventually(lambda: facts.secret_type(namespace, "pair") == TLS_SECRET)
     assert eventually(lambda: facts.secret_type(namespace, "password") == OTHER_SECRET)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from certs.api.core import Event, Secret, SecretMetadata, Service, ServicePort, ServiceSpec
+from certs.api.core import Event, Secret, SecretMeta, SecretMetadata, Service, ServicePort, ServiceSpec
 from certs.api.meta import KubeObject, ObjectMeta
 from shim.kube.cluster import Cluster
 from shim.kube.election import LeaseTimes
@@ -45,7 +45,7 @@ def service(namespace: str, name: str, target: str = "x.example", **meta: object
 
 
 def secret(namespace: str, name: str, **labels: str) -> Secret:
-    metadata = ObjectMeta(name=name, namespace=namespace, labels=labels)
+    metadata = SecretMeta(name=name, namespace=namespace, labels=labels)
     return Secret(metadata=metadata, type="Opaque", data={"key": b"\x00value"})
 
 

@@ -160,8 +160,10 @@ def test_a_ca_that_the_issuer_gives_makes_truststores(shop: Shop, tmp_path: Path
     put_password(shop)
     external = {"name": "by-hand", "kind": "Hand", "group": "issuers.example.test"}
     ask(shop, "", shop.host(), issuerRef=external, keystores=BOTH)
-    asked = eventually(lambda: shop.get("CertificateRequest", "web-tls-1"), "a request")
-    sign_by_hand(shop, asked)
+    eventually(
+        lambda: shop.condition("CertificateRequest", "web-tls-1", "Approved").get("status") == "True", "it is approved"
+    )
+    sign_by_hand(shop, shop.get("CertificateRequest", "web-tls-1") or {})
 
     shop.issued("web-tls")
 
@@ -178,7 +180,7 @@ def sign_by_hand(shop: Shop, asked: dict[str, Any]) -> None:
     """Write chain and CA into the status of a request, as the controller of an external issuer does."""
     chain = base64.b64encode(sign(base64.b64decode(asked["spec"]["request"]), not_before=datetime.now(UTC))).decode()
     issued = {"type": "Ready", "status": "True", "reason": "Issued", "message": "signed by hand"}
-    status = {"certificate": chain, "ca": chain, "conditions": [issued]}
+    status = {"certificate": chain, "ca": chain, "conditions": [*asked["status"]["conditions"], issued]}
     shop.cluster.kubectl(
         "patch", "certificaterequest", asked["metadata"]["name"], "-n", shop.namespace,
         "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}),

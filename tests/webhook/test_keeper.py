@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.api.core import Secret
+from certs.api.core import Secret, SecretMeta
 from certs.api.meta import ObjectMeta
 from shim.kube.kubeclient import KubeClient
 from shim.kube.transport import connect
@@ -91,7 +91,7 @@ def test_replicas_agree_on_one_ca(server: FakeAPIServer, client: KubeClient) -> 
 
 @pytest.mark.parametrize("data", [{}, {**make_authority(NOW).data(), "tls.key": b"x"}], ids=["empty", "broken"])
 def test_unusable_secret_is_replaced(client: KubeClient, data: dict[str, bytes]) -> None:
-    metadata = ObjectMeta(name=NAMES.secret_name, namespace=NAMES.secret_namespace)
+    metadata = SecretMeta(name=NAMES.secret_name, namespace=NAMES.secret_namespace)
     client.create(Secret(metadata=metadata, data=data), field_manager="test")
 
     Keeper(client, Serving(), NAMES).turn(NOW)

@@ -37,6 +37,10 @@ class NoAnswer(Exception):
     """A server did not answer, or refused to; the text says which and why."""
 
 
+class Silent(NoAnswer):
+    """It did not answer at all, so neither would it about another name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Questions:
     """How to ask.  `resolvers` are the recursive servers (none: the system's), `port` is that of authoritative ones."""
@@ -57,7 +61,7 @@ class Questions:
         try:
             answer = self._over_https(query, server) if _is_url(server) else self._over_53(query, server)
         except (dns.exception.DNSException, OSError, EOFError, ValueError, urllib3.exceptions.HTTPError) as error:
-            raise NoAnswer(f"{server} does not answer: {_why(error)}") from error
+            raise Silent(f"{server} does not answer: {_why(error)}") from error
         if answer.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
             raise NoAnswer(f"{server} answers {dns.rcode.to_text(answer.rcode())} about {name}")
         return answer
@@ -67,14 +71,14 @@ class Questions:
         return self.resolvers or system_resolvers()
 
     def resolve(self, name: str, kind: str) -> dns.message.Message:
-        """Ask the recursive servers, one after another; NoAnswer of the last when none answers."""
-        problem = NoAnswer("there are no resolvers")
+        """Ask the recursive servers, one after another; NoAnswer when none answers, Silent when none says a word."""
+        problems: list[NoAnswer] = []
         for server in self.asked():
             try:
                 return self.ask(server, name, kind, recurse=True)
             except NoAnswer as error:
-                problem = error
-        raise problem
+                problems.append(error)
+        raise next((one for one in problems if not isinstance(one, Silent)), problems[-1])
 
     def _over_53(self, query: dns.message.Message, server: str) -> dns.message.Message:
         host, port = split(server)

@@ -6,7 +6,7 @@ no errors (RFC 2136 §3.4.2), and values are deleted one by one (§2.5.4), so wh
 
 from __future__ import annotations
 
-import binascii
+import base64
 import socket
 from dataclasses import dataclass
 from typing import Final
@@ -130,13 +130,14 @@ def _key(config: RFC2136, credentials: Credentials) -> dns.tsig.Key | None:
     ref = config.tsig_secret_secret_ref
     if ref is None or not ref.name or not config.tsig_key_name:
         return None
-    secret = credentials.secret(ref).strip()
+    secret = "".join(credentials.secret(ref).split())
     algorithm = ALGORITHMS.get((config.tsig_algorithm or "").upper())
     if algorithm is None:
         raise WaitingForUser(f"rfc2136.tsigAlgorithm: {config.tsig_algorithm} is none of {', '.join(ALGORITHMS)[2:]}")
     try:
-        return dns.tsig.Key(config.tsig_key_name.lower(), secret, algorithm)
-    except (binascii.Error, ValueError, dns.exception.DNSException) as error:
+        # dnspython would skip what is not base64, and sign with the rest.
+        return dns.tsig.Key(config.tsig_key_name.lower(), base64.b64decode(secret, validate=True), algorithm)
+    except (ValueError, dns.exception.DNSException) as error:
         raise WaitingForUser(
             f'cannot use the TSIG key in Secret "{ref.name}" (key "{ref.key}"): it is not base64, as DNS servers '
             "write it; store it as it stands in the server's configuration"

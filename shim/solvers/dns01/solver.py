@@ -35,7 +35,7 @@ from shim.solvers.dns01.zones import Zones
 
 __all__ = ["DNS01", "DNSSettings", "NotYet", "StillWorking"]
 
-PATIENCE: Final = 2.0  # a fast API is done; a slow one is asked about again
+PATIENCE: Final = 1.0  # a fast API is done; a slow one is asked about again (`certs.decide.challenge.UNDERWAY_LOOK`)
 _STRIPES: Final = 64  # names that share one wait for each other: harmless, and no lock has to be cleared away
 _MOST_ZONES: Final = 64  # different `nameservers` of solvers
 

@@ -26,7 +26,7 @@ import dns.rdatatype
 import dns.rrset
 
 from certs.outcomes import Transient, WaitingForUser
-from shim.solvers.dns01.questions import NoAnswer, Questions, address, together
+from shim.solvers.dns01.questions import NoAnswer, Questions, Silent, address, together
 
 KEEP: Final = 60.0  # seconds; a zone that is set up in the meantime is found a minute later at most
 _MOST: Final = 4096
@@ -131,6 +131,8 @@ class Zones:
         for zone in _upwards(name):
             try:
                 answer = self.questions.resolve(zone, "NS")
+            except Silent:
+                raise
             except NoAnswer as error:
                 problem = error  # a broken child must not hide its parent
                 continue
@@ -149,7 +151,7 @@ class Zones:
             if alias_in(answer, name):
                 # The SOA beside it is that of the target.  A CNAME is never a zone's own name (RFC 1034 §3.6.2), so it
                 # lies in the zone of the name above it.
-                name = name.partition(".")[2]  # noqa: PLW2901
+                name = name.partition(".")[2]
                 continue
             if found := soa_in(answer, name):
                 return zone if found == zone.name else Zone(found, self._servers_of(found, zone))
@@ -212,6 +214,8 @@ class Zones:
         for above in _upwards(name):
             try:
                 found = soa_in(self.questions.resolve(above, "SOA"), name)
+            except Silent:
+                raise
             except NoAnswer as error:
                 problem = error
                 continue

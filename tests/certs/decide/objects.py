@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from certs.api.certificate import Certificate, CertificateSpec, CertificateStatus, KeyAlgorithm, PrivateKey
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestSpec, CertificateRequestStatus
 from certs.api.challenge import Challenge, ChallengeSpec, ChallengeStatus
-from certs.api.core import Secret
+from certs.api.core import Secret, SecretMeta
 from certs.api.issuer import (
     ACMEIssuer,
     ACMESolver,
@@ -39,9 +39,11 @@ from certs.api.meta import (
     owner_reference,
 )
 from certs.api.order import Order, OrderSpec, OrderStatus
+from certs.decide.contents import BASE_LABELS
 from certs.decide.policies import CERTIFICATE_NAME, ISSUER_GROUP, ISSUER_KIND, ISSUER_NAME, REVISION
 from certs.pki.csr import build_csr, read_csr
 from certs.pki.keys import Key, encode_key
+from certs.pki.x509 import read_chain, secret_annotations
 from shim.keys import generate_key
 
 ObjectT = TypeVar("ObjectT", Certificate, CertificateRequest, Order, Challenge, Issuer)
@@ -71,9 +73,14 @@ def pem(which: str = "one") -> bytes:
 
 
 def sign(
-    csr: bytes, *, not_before: datetime = NOW - DAY, lifetime: timedelta = LIFETIME, issuer: str = "Test CA"
+    csr: bytes,
+    *,
+    not_before: datetime = NOW - DAY,
+    lifetime: timedelta = LIFETIME,
+    issuer: str = "Test CA",
+    key_id: bytes = b"",
 ) -> bytes:
-    """Return what a CA makes of a request: the chain as PEM."""
+    """Return what a CA makes of a request: the chain as PEM; with a `key_id` the certificate names the CA's key."""
     request = x509.load_pem_x509_csr(csr)
     builder = x509.CertificateBuilder(
         issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]),
@@ -85,6 +92,8 @@ def sign(
     )
     for extension in request.extensions:
         builder = builder.add_extension(extension.value, extension.critical)
+    if key_id:
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier(key_id, None, None), critical=False)
     return builder.sign(key("ca"), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
@@ -179,7 +188,7 @@ def secret(
     kind: str = "kubernetes.io/tls",
 ) -> Secret:
     """Return a Secret."""
-    metadata = ObjectMeta(name=name, namespace="web", annotations=dict(annotations or {}), labels=dict(labels or {}))
+    metadata = SecretMeta(name=name, namespace="web", annotations=dict(annotations or {}), labels=dict(labels or {}))
     return Secret(metadata=metadata, type=kind, data=dict(data or {}))
 
 
@@ -196,13 +205,22 @@ def told(of: Certificate, issuer: IssuerReference = ISSUER) -> dict[str, str]:
 def stored(of: Certificate | None = None, *, with_key: str = "one", **validity: Any) -> Secret:
     """Return the Secret of a Certificate with a pair that fits."""
     of = of or certificate()
-    chain = sign(build_csr(of.spec, key(with_key)), **validity)
-    return secret(of.spec.secret_name, data={"tls.key": pem(with_key), "tls.crt": chain}, annotations=told(of))
+    return written(of, sign(build_csr(of.spec, key(with_key)), **validity), pem(with_key))
+
+
+def written(of: Certificate, chain: bytes, private_key: bytes) -> Secret:
+    """Return the Secret of a Certificate as an issuance writes it."""
+    return secret(
+        of.spec.secret_name,
+        data={"tls.key": private_key, "tls.crt": chain},
+        annotations=told(of) | secret_annotations(read_chain(chain)[0]),
+        labels=BASE_LABELS,
+    )
 
 
 def next_key(of: Certificate, name: str, with_key: str = "one") -> Secret:
     """Return the Secret of a next private key."""
-    metadata = ObjectMeta(
+    metadata = SecretMeta(
         name=name,
         namespace="web",
         labels={"cert-manager.io/next-private-key": "true"},

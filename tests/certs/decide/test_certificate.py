@@ -488,11 +488,25 @@ def test_keys_that_have_served_are_deleted() -> None:
 def test_of_several_certificates_with_one_secret_one_works(
     held: Secret | None, created: datetime, *, is_owner: bool
 ) -> None:
-    """The other waits, says nothing, and looks again after three minutes."""
-    observed = ObservedCertificate(certificate(), held, rivals=(certificate("blog", created=created),))
+    """The other says once why it is not ready, waits, and looks again after three minutes."""
+    cert = certificate(status=CertificateStatus(not_after=NOW, renewal_time=NOW))
+    observed = ObservedCertificate(cert, held, rivals=(certificate("blog", created=created),))
     step = decide(observed, NOW)
+    duplicate = Tell(
+        "DuplicateSecretName",
+        'Secret "shop-tls" belongs to Certificate "blog", which asks for it, too; set another secretName '
+        "here or there, or delete one of the two",
+        "Warning",
+    )
 
-    assert (step == Wait(NOW + timedelta(minutes=3), "another Certificate holds the Secret")) is not is_owner
+    assert (isinstance(step, SetCertificateStatus) and step.tell == (duplicate,)) is not is_owner
+    if is_owner:
+        return
+    status = status_of(step)
+    assert said(status.conditions, "Ready") == ("False", duplicate.reason, duplicate.message)
+    assert (status.not_after, status.renewal_time) == (None, None)
+    waiting = replace(observed, certificate=with_status(cert, status))
+    assert decide(waiting, NOW) == Wait(NOW + timedelta(minutes=3), "another Certificate holds the Secret")
 
 
 @pytest.mark.parametrize(

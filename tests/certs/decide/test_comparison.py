@@ -28,6 +28,9 @@ from tests.certs.decide.objects import HOST, certificate, key, request, sign
             (),
             id="two spellings of an address",
         ),
+        pytest.param(
+            {"ip_addresses": ("192.0.2.1",)}, {"ip_addresses": ("::ffff:192.0.2.1",)}, (), id="IPv4 within IPv6"
+        ),
         pytest.param({}, {"uris": ("spiffe://x/y",)}, ("spec.uris",), id="uris"),
         pytest.param({}, {"email_addresses": ("a@b.test",)}, ("spec.emailAddresses",), id="emailAddresses"),
         pytest.param(
@@ -37,6 +40,12 @@ from tests.certs.decide.objects import HOST, certificate, key, request, sign
             {"other_names": (OtherName("1.3.6.1.4.1.311.20.2.3", "a@b"),)}, {}, (), id="otherNames only if asked for"
         ),
         pytest.param({}, {"common_name": HOST}, ("spec.commonName",), id="commonName"),
+        pytest.param(
+            {"subject": X509Subject(organizations=("A",))},
+            {"subject": X509Subject(organizations=("", "A", "A"), countries=("",))},
+            (),
+            id="empty and repeated values of the subject",
+        ),
         pytest.param(
             {},
             {
@@ -151,6 +160,9 @@ def test_references_to_issuers(one: IssuerReference, other: IssuerReference, *, 
         pytest.param({}, {"dns_names": ("a.test",)}, ("spec.dnsNames",), id="dnsNames"),
         pytest.param({}, {"ip_addresses": ("10.0.0.1",)}, ("spec.ipAddresses",), id="ipAddresses"),
         pytest.param({}, {"ip_addresses": ("no address",)}, ("spec.ipAddresses",), id="no address"),
+        pytest.param(
+            {"ip_addresses": ("192.0.2.1",)}, {"ip_addresses": ("::ffff:192.0.2.1",)}, (), id="IPv4 within IPv6"
+        ),
         pytest.param({}, {"uris": ("spiffe://x/y",)}, ("spec.uris",), id="uris"),
         pytest.param({}, {"email_addresses": ("a@b.test",)}, ("spec.emailAddresses",), id="emailAddresses"),
         pytest.param({}, {"is_ca": True, "duration": "1h"}, (), id="what a certificate does not tell for sure"),

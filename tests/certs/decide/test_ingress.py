@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from certs.annotations import TRANSLATED
 from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.api.meta import Condition, ConditionStatus, ObjectMeta, OwnerReference, owner_reference
@@ -12,6 +13,7 @@ from certs.decide.effects import Tell
 from certs.decide.ingress import (
     ApplyCertificate,
     DeleteCertificate,
+    DropAnnotations,
     FillTLS,
     ObservedIngress,
     decide,
@@ -119,12 +121,128 @@ def test_an_update_replaces_what_others_wrote(annotations: dict[str, str]) -> No
     old = msgspec.structs.replace(old, metadata=metadata)
     wanted = made(ingress(ENTRY, annotations=ANNOTATIONS | annotations, labels={"tier": "1"}))
 
-    after = msgspec.convert(merged(msgspec.to_builtins(old), replacement(old, wanted)), Certificate)
+    after = updated(old, wanted)
 
     assert not differs(after, wanted)
     assert after.spec == wanted.spec
     assert after.metadata.labels == {"tier": "1"}
     assert after.metadata.annotations == {"note": "x"}
+
+
+def updated(old: Certificate, wanted: Certificate) -> Certificate:
+    """Return the Certificate as the update leaves it."""
+    return msgspec.convert(merged(msgspec.to_builtins(old), replacement(old, wanted)), Certificate)
+
+
+SECRET_TEMPLATES = ('{"labels": {"a": "b"}}', '{"annotations": {"c": "d"}}')
+EDITS = {
+    "common-name": ("a.example.org", "b.example.org"),
+    "alt-names": ("a.example.org", "b.example.org,c.example.org"),
+    "ip-sans": ("192.0.2.1", "192.0.2.2"),
+    "email-sans": ("a@example.org", "b@example.org"),
+    "subject-organizations": ("A", "A,B"),
+    "subject-organizationalunits": ("A", "B"),
+    "subject-countries": ("DE", "AT"),
+    "subject-provinces": ("A", "B"),
+    "subject-localities": ("A", "B"),
+    "subject-postalcodes": ("1", "2"),
+    "subject-streetaddresses": ("A", "B"),
+    "subject-serialnumber": ("1", "2"),
+    "duration": ("48h", "72h"),
+    "renew-before": ("10h", "20h"),
+    "renew-before-percentage": ("20", "30"),
+    "usages": ("server auth", "client auth"),
+    "revision-history-limit": ("2", "3"),
+    "private-key-algorithm": ("ECDSA", "Ed25519"),
+    "private-key-encoding": ("PKCS8", "PKCS1"),
+    "private-key-size": ("3072", "4096"),
+    "private-key-rotation-policy": ("Never", "Always"),
+    "secret-template": SECRET_TEMPLATES,
+}
+
+
+def test_the_table_of_edits_has_every_annotation() -> None:
+    assert {f"cert-manager.io/{key}" for key in EDITS} == {annotation.key for annotation in TRANSLATED}
+
+
+@pytest.mark.parametrize("key", EDITS)
+def test_every_annotation_is_set_edited_and_removed(key: str) -> None:
+    """Each time the Certificate follows in one update, and in the end it is as if the annotation had never been."""
+    plain = ingress(ENTRY)
+    current = made(plain)
+    for text in EDITS[key]:
+        after = ingress(ENTRY, annotations=ANNOTATIONS | {f"cert-manager.io/{key}": text})
+        step = decide(ObservedIngress(after, (current,), (current,)), NOW)
+
+        assert step == ApplyCertificate(made(after), is_new=False)
+        assert step.certificate != current
+        current = updated(current, step.certificate)
+        assert decide(ObservedIngress(after, (current,), (current,)), NOW) == DONE
+
+    step = decide(ObservedIngress(plain, (current,), (current,)), NOW)
+
+    assert isinstance(step, ApplyCertificate)
+    assert updated(current, step.certificate).spec == made(plain).spec
+
+
+CLASS = "acme.cert-manager.io/http01-ingress-class"
+COPIED = Settings(extra_certificate_annotations=("venafi.cert-manager.io/custom-fields",))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        pytest.param(
+            {"acme.cert-manager.io/http01-edit-in-place": "true"},
+            {"acme.cert-manager.io/http01-edit-in-place": "false"},
+            ("acme.cert-manager.io/http01-override-ingress-name", "cert-manager.io/issue-temporary-certificate"),
+            id="edit in place",
+        ),
+        pytest.param({CLASS: "a"}, {}, ("acme.cert-manager.io/http01-override-ingress-class",), id="class"),
+        pytest.param({CLASS: "a"}, {CLASS: ""}, ("acme.cert-manager.io/http01-override-ingress-class",), id="emptied"),
+        pytest.param(
+            {"acme.cert-manager.io/http01-ingress-ingressclassname": "a"},
+            {},
+            ("acme.cert-manager.io/http01-override-ingress-ingressclassname",),
+            id="class name",
+        ),
+        pytest.param(
+            {"venafi.cert-manager.io/custom-fields": "[]"}, {}, ("venafi.cert-manager.io/custom-fields",), id="extra"
+        ),
+        pytest.param(
+            {CLASS: "a"},
+            {"acme.cert-manager.io/http01-ingress-ingressclassname": "a"},
+            ("acme.cert-manager.io/http01-override-ingress-class",),
+            id="class to class name",
+        ),
+    ],
+)
+def test_an_annotation_of_the_certificate_goes_with_its_reason(
+    first: dict[str, str], second: dict[str, str], left: tuple[str, ...]
+) -> None:
+    """What is asked for is written first; then who wrote the rest is found out, once."""
+    before, after = (ingress(ENTRY, annotations=ANNOTATIONS | more) for more in (first, second))
+    old = decide(ObservedIngress(before, settings=COPIED), NOW)
+    assert isinstance(old, ApplyCertificate)
+    current = old.certificate
+
+    step = decide(ObservedIngress(after, (current,), (current,), COPIED), NOW)
+    if isinstance(step, ApplyCertificate):
+        current = updated(current, step.certificate)
+        step = decide(ObservedIngress(after, (current,), (current,), COPIED), NOW)
+
+    assert step == DropAnnotations("shop-tls", left)
+    foreign = frozenset(("shop-tls", key) for key in left)
+    assert decide(ObservedIngress(after, (current,), (current,), COPIED, foreign=foreign), NOW) == DONE
+
+
+def test_annotations_of_a_foreign_certificate_are_not_looked_at() -> None:
+    noted = msgspec.structs.replace(
+        FOREIGN.metadata, annotations={"cert-manager.io/issue-temporary-certificate": "true"}
+    )
+    foreign = msgspec.structs.replace(FOREIGN, metadata=noted)
+
+    assert decide(ObservedIngress(ingress(ENTRY), named=(foreign,)), NOW) == DONE
 
 
 def test_annotations_of_others_are_left_alone() -> None:

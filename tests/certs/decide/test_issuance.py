@@ -13,6 +13,7 @@ from certs.api.certificaterequest import CertificateRequest, CertificateRequestS
 from certs.api.core import Secret
 from certs.api.meta import find_condition, is_true
 from certs.decide.certificate import decide
+from certs.decide.certificatestatus import held_up
 from certs.decide.certificatesteps import (
     CreateRequest,
     DeleteNextKey,
@@ -23,21 +24,26 @@ from certs.decide.certificatesteps import (
     SetCertificateStatus,
     StoreNextKey,
     WriteSecret,
+    WriteTemporary,
 )
 from certs.decide.effects import Tell
+from certs.decide.policies import CERTIFICATE_NAME, reason_not_ready, reason_to_issue
 from certs.outcomes import Wait
+from certs.pki.temporary import temporary_certificate
 from tests.certs.decide.objects import (
     NOW,
     certificate,
     condition,
     failed,
     issued,
+    key,
     next_key,
+    pem,
     request,
     secret,
     stored,
-    told,
     with_status,
+    written,
 )
 
 KEY = "shop-next"
@@ -67,8 +73,7 @@ def asked(at: datetime = NOW, of: Certificate | None = None, revision: int = 1) 
 def holding(done: CertificateRequest, of: Certificate | None = None) -> Secret:
     """Return the Secret with what the request brought."""
     cert = of or certificate()
-    pair = {"tls.crt": done.status.certificate, "tls.key": named_key(cert).data["tls.key"]}
-    return secret(data=pair, annotations=told(cert))
+    return written(cert, done.status.certificate, named_key(cert).data["tls.key"])
 
 
 def test_nothing_is_said_before_the_end() -> None:
@@ -273,3 +278,80 @@ def test_a_renew_before_that_grows_too_long_is_told_when_it_is_written() -> None
     assert step.status.renewal_time == first.status.renewal_time
     assert [one.reason for one in step.tell] == ["RenewBeforeClamped"]
     assert isinstance(decide(replace(observed, certificate=with_status(edited, step.status)), NOW), DeleteNextKey)
+
+
+# --- temporary certificates -----------------------------------------------------------------------
+
+TEMPORARY = {"cert-manager.io/issue-temporary-certificate": "true"}
+
+
+def waiting(of: Certificate, held: Secret | None) -> ObservedCertificate:
+    """Return an issuance that an issuer works on; readiness is told."""
+    why = condition("Issuing", reason="DoesNotExist", message=WHY)
+    key_name = ObservedCertificate(of).next_key_name
+    cert = with_status(of, CertificateStatus(conditions=(why,), next_private_key_secret_name=key_name))
+    observed = ObservedCertificate(cert, held, next_key(cert, key_name), (request(of),))
+    status = held_up(observed, "", NOW)
+    return replace(observed, certificate=with_status(cert, status))
+
+
+def annotated(annotations: dict[str, str]) -> Certificate:
+    one = certificate()
+    return msgspec.structs.replace(one, metadata=msgspec.structs.replace(one.metadata, annotations=annotations))
+
+
+def standing_in() -> Secret:
+    """Return a Secret with a temporary certificate."""
+    chain = temporary_certificate(certificate().spec, key("one"), key("throw-away"), serials=(1, 2), now=NOW)
+    return secret(data={"tls.key": pem("one"), "tls.crt": chain}, annotations={CERTIFICATE_NAME: "shop"})
+
+
+@pytest.mark.parametrize(
+    ("annotations", "held", "is_written"),
+    [
+        pytest.param(TEMPORARY, None, True, id="no Secret"),
+        pytest.param(TEMPORARY, secret(data={"tls.key": b"", "tls.crt": b""}), True, id="empty Secret"),
+        pytest.param(
+            TEMPORARY,
+            secret(data={"tls.key": pem("two"), "tls.crt": stored().data["tls.crt"]}),
+            True,
+            id="key and certificate that do not belong together",
+        ),
+        pytest.param(TEMPORARY, stored(), False, id="a pair is served"),
+        pytest.param(TEMPORARY, standing_in(), False, id="it is there already"),
+        pytest.param({}, None, False, id="nobody asked"),
+        pytest.param(dict.fromkeys(TEMPORARY, "yes"), None, False, id="asked in other words"),
+    ],
+)
+def test_what_stands_in_until_the_issuer_has_signed(
+    annotations: dict[str, str], held: Secret | None, *, is_written: bool
+) -> None:
+    """Where it is asked for and nothing could be served; the request is there already, so nobody waits for it."""
+    observed = waiting(annotated(annotations), held)
+    step = decide(observed, NOW)
+
+    assert isinstance(step, WriteTemporary) is is_written
+    if is_written:
+        assert not isinstance(decide(replace(observed, no_temporary=True), NOW), WriteTemporary)
+
+
+def test_a_ca_gets_none() -> None:
+    """Its issuer would sign with it."""
+    observed = waiting(annotated(TEMPORARY), None)
+    ca = msgspec.structs.replace(observed.certificate.spec, is_ca=True)
+    observed = replace(observed, certificate=msgspec.structs.replace(observed.certificate, spec=ca))
+
+    assert not isinstance(decide(observed, NOW), WriteTemporary)
+
+
+def test_it_is_never_taken_for_the_real_one() -> None:
+    """Nothing in its Secret says another issuer; and yet it is not ready, and is replaced."""
+    cert = certificate()
+    subject = ObservedCertificate(cert, standing_in()).subject
+    why = reason_not_ready(subject, NOW)
+
+    assert why is not None
+    assert why.reason == "TemporaryCertificate"
+    assert reason_to_issue(subject, NOW) == why
+    done = issued(asked())
+    assert decide(at_once(done, held=standing_in()), NOW) == WriteSecret(done)

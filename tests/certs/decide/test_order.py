@@ -75,6 +75,15 @@ FINISHED = at_ca(state=ACMEState.VALID, certificate=b"chain")
         pytest.param(at_ca(state=ACMEState.ERRORED), (), DONE, id="errored"),
         pytest.param(FINISHED, (), DONE, id="valid"),
         pytest.param(FINISHED, (shown(),), DeleteChallenge(f"shop-1-1234-{HOST}"), id="valid, with a Challenge left"),
+        pytest.param(
+            FINISHED, (challenge(type="DNS-01"),), DeleteChallenge(f"shop-1-1234-{HOST}"), id="its record is gone"
+        ),
+        pytest.param(
+            FINISHED,
+            (challenge(type="DNS-01", finalizers=("acme.cert-manager.io/finalizer",)),),
+            DONE,
+            id="its record is still to go",
+        ),
     ],
 )
 def test_at_the_end(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:

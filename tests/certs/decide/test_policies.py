@@ -10,6 +10,7 @@ from certs.api.certificaterequest import CertificateRequest, CertificateRequestS
 from certs.api.core import Secret
 from certs.api.meta import Condition, IssuerReference
 from certs.decide.policies import (
+    CERTIFICATE_NAME,
     Subject,
     Violation,
     first_violation,
@@ -19,6 +20,7 @@ from certs.decide.policies import (
     renewal_plan,
 )
 from certs.pki.csr import build_csr
+from certs.pki.temporary import temporary_certificate
 from tests.certs.decide.objects import (
     DAY,
     HOST,
@@ -141,6 +143,38 @@ def test_secret_without_annotations_is_taken_for_a_plain_issuers(ref: IssuerRefe
     violation = first_violation(Subject(certificate(issuer_ref=ref), bare, None))
 
     assert (violation is not None and violation.reason == "IncorrectIssuer") is violates
+
+
+def temporary(cert: Certificate) -> bytes:
+    """Return a temporary certificate for it."""
+    return temporary_certificate(cert.spec, key(), key("throw-away"), serials=(7, 8), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        pytest.param(IssuerReference("any"), id="Issuer"),
+        pytest.param(IssuerReference("any", "ClusterIssuer"), id="ClusterIssuer"),
+        pytest.param(IssuerReference("any", "Issuer", "example.org"), id="external"),
+    ],
+)
+def test_temporary_certificate_never_counts_as_issued(ref: IssuerReference) -> None:
+    """Whatever the issuer's kind, although nothing else is wrong with it; neither to be kept nor ready."""
+    cert = certificate(issuer_ref=ref)
+    held = secret(data=pair(tls_crt=temporary(cert)).data, annotations={CERTIFICATE_NAME: "shop"})
+    subject = Subject(cert, held, None)
+    violation = Violation("TemporaryCertificate", "Issuing certificate as Secret contains a temporary certificate")
+
+    assert reason_to_issue(subject, NOW) == reason_not_ready(subject, NOW) == violation
+
+
+def test_certificate_of_a_ca_with_the_temporary_name_is_issued_once() -> None:
+    """Somebody's own CA may be called cert-manager.local: the Secret names the issuer."""
+    cert = certificate()
+    chain = sign(build_csr(cert.spec, key()), issuer="cert-manager.local")
+    held = secret(data=pair(tls_crt=chain).data, annotations=told(cert))
+
+    assert first_violation(Subject(cert, held, request(cert))) is None
 
 
 @pytest.mark.parametrize(

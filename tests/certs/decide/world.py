@@ -32,7 +32,7 @@ from certs.outcomes import Done, Wait
 from certs.pki.keys import decode_key, matches
 from certs.pki.x509 import read_chain
 from tests.certs.decide import objects
-from tests.certs.decide.objects import DAY, NOW, ObjectT, next_key, pem, secret, sign, told, with_status
+from tests.certs.decide.objects import DAY, NOW, ObjectT, next_key, pem, sign, with_status, written
 
 ORDER: Final = "shop-order"
 
@@ -194,7 +194,7 @@ class World:
         chain = request.status.certificate
         assert matches(decode_key(key), read_chain(chain)[0]), "a Secret with a mismatched pair"
         name = self.certificate.spec.secret_name
-        self.secrets[name] = secret(name, data={"tls.key": key, "tls.crt": chain}, annotations=told(self.certificate))
+        self.secrets[name] = written(self.certificate, chain, key)
 
     def turn_request(self, name: str) -> bool:
         request = self.requests.get(name)

@@ -17,6 +17,7 @@ def keys() -> dict[str, Key]:
     return {
         "rsa-2048": generate_key(),
         "rsa-3072": generate_key(KeyAlgorithm.RSA, 3072),
+        "rsa-4096": generate_key(KeyAlgorithm.RSA, 4096),
         "p-256": generate_key(KeyAlgorithm.ECDSA),
         "p-384": generate_key(KeyAlgorithm.ECDSA, 384),
         "p-521": generate_key(KeyAlgorithm.ECDSA, 521),

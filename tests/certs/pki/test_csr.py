@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -38,6 +40,7 @@ from tests.certs.pki.encoding import (
     tlv,
     to_be_signed,
 )
+from tests.certs.pki.keystores import program
 
 Spec = Callable[..., CertificateSpec]
 
@@ -96,20 +99,58 @@ def test_alternative_names_are_critical_iff_the_subject_is_empty(
     assert csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical is critical
 
 
-def test_the_subject_is_grouped_and_ordered_as_go_does(spec: Spec, key: Key) -> None:
-    """One set per attribute type, in Go's order, so that requests equal those made before."""
-    subject = X509Subject(
-        organizations=("Example", "Beispiel"), countries=("DE",), serial_number="7", postal_codes=("10115",)
-    )
-    csr = load(build_csr(spec(common_name="www", subject=subject), key))
+def test_every_field_of_the_subject_comes_back(spec: Spec, key: Key) -> None:
+    """Several values of a field in any order, as DER has it (X.690 §11.6)."""
+    subject = X509Subject(organizations=("Example", "Beispiel"), countries=("DE",), serial_number="7")
 
-    assert [len(rdn) for rdn in csr.subject.rdns] == [1, 2, 1, 1, 1]
-    assert csr.subject.rfc4514_string({x509.NameOID.POSTAL_CODE: "PC", x509.NameOID.SERIAL_NUMBER: "SN"}) in {
-        "SN=7,CN=www,PC=10115,O=Example+O=Beispiel,C=DE",
-        "SN=7,CN=www,PC=10115,O=Beispiel+O=Example,C=DE",
-    }
-    read = read_csr(build_csr(spec(common_name="www", subject=subject), key)).subject.attributes
-    assert (set(read.organizations), read.serial_number) == ({"Example", "Beispiel"}, "7")
+    read = read_csr(build_csr(spec(common_name="www", subject=subject), key)).subject
+
+    assert read.common_name == "www"
+    assert set(read.attributes.organizations) == {"Example", "Beispiel"}
+    assert (read.attributes.countries, read.attributes.serial_number) == (("DE",), "7")
+
+
+@pytest.mark.parametrize(
+    ("common_name", "subject", "der"),
+    [
+        pytest.param(
+            "www",
+            X509Subject(
+                organizations=("Example", "Beispiel"), countries=("DE",), serial_number="7", postal_codes=("10115",)
+            ),
+            "305a310b3009060355040613024445310e300c0603550411130531303131353121300e060355040a13074578616d706c65300f0603"
+            "55040a1308426569737069656c310c300a06035504031303777777310a30080603550405130137",
+            id="several values in one set",
+        ),
+        pytest.param(
+            "é",
+            X509Subject(organizations=("A*B", "Bücher & Co", "Zeta"), organizational_units=("a_b",)),
+            "304b312e300a060355040a0c03412a42300b060355040a13045a6574613013060355040a0c0c42c3bc63686572202620436f310c30"
+            "0a060355040b0c03615f62310b300906035504030c02c3a9",
+            id="UTF-8 only where it must be",
+        ),
+        pytest.param(
+            "*.example.com",
+            X509Subject(
+                countries=("DE", "AT"),
+                organizations=("O",),
+                organizational_units=("OU",),
+                localities=("L",),
+                provinces=("ST",),
+                street_addresses=("S 1",),
+                postal_codes=("P",),
+                serial_number="a_b",
+            ),
+            "30818a311630090603550406130241543009060355040613024445310b3009060355040813025354310a3008060355040713014c31"
+            "0c300a06035504091303532031310a30080603550411130150310a3008060355040a13014f310b3009060355040b13024f55311630"
+            "1406035504030c0d2a2e6578616d706c652e636f6d310c300a06035504050c03615f62",
+            id="every field",
+        ),
+    ],
+)
+def test_octets_of_a_subject_are_those_of_go(spec: Spec, common_name: str, subject: X509Subject, der: str) -> None:
+    """`pkix.Name.ToRDNSequence`, marshalled: a CA that is renewed keeps the subject by which Go finds it."""
+    assert name_of(spec(common_name=common_name, subject=subject)).public_bytes().hex() == der
 
 
 def test_a_literal_subject_is_encoded_in_reverse(spec: Spec, key: Key) -> None:
@@ -177,22 +218,125 @@ def test_key_usage_is_critical_and_there_are_no_basic_constraints(spec: Spec, ke
     assert read_csr(data).is_ca is None
 
 
-def test_name_constraints(spec: Spec, key: Key) -> None:
-    """Permitted and excluded names of every kind stand in the extension."""
-    item = NameConstraintItem(
-        dns_domains=("example.com",),
-        ip_ranges=("192.0.2.0/24",),
-        email_addresses=("example.com",),
-        uri_domains=("example.com",),
-    )
-    constraints = NameConstraints(critical=True, permitted=item, excluded=NameConstraintItem(dns_domains=("x.y",)))
+def test_usages_that_shall_not_be_encoded_leave_no_extension(spec: Spec, key: Key) -> None:
+    csr = load(build_csr(spec(dns_names=("a.example",), is_ca=True, encode_usages_in_request=False), key))
+
+    assert [extension.oid for extension in csr.extensions] == [x509.OID_SUBJECT_ALTERNATIVE_NAME]
+
+
+EVERY_KIND = NameConstraintItem(
+    dns_domains=("example.com", ".example.org"),
+    ip_ranges=("192.0.2.1/24", "2001:db8::/32"),
+    email_addresses=("example.com", ".example.com", "root@example.com"),
+    uri_domains=("example.com", ".example.com"),
+)
+READ_BACK = [
+    x509.DNSName("example.com"),
+    x509.DNSName(".example.org"),
+    x509.IPAddress(ip_network("192.0.2.0/24")),  # what stands behind the mask does not count, as in Go
+    x509.IPAddress(ip_network("2001:db8::/32")),
+    x509.RFC822Name("example.com"),
+    x509.RFC822Name(".example.com"),
+    x509.RFC822Name("root@example.com"),
+    x509.UniformResourceIdentifier("example.com"),
+    x509.UniformResourceIdentifier(".example.com"),
+]
+
+
+@pytest.mark.parametrize("critical", [True, False], ids=["critical", "not critical"])
+@pytest.mark.parametrize(
+    ("permitted", "excluded"),
+    [(EVERY_KIND, None), (None, EVERY_KIND), (EVERY_KIND, EVERY_KIND), (EVERY_KIND, NameConstraintItem())],
+    ids=["permitted", "excluded", "both", "empty"],
+)
+def test_name_constraints(
+    spec: Spec,
+    key: Key,
+    permitted: NameConstraintItem | None,
+    excluded: NameConstraintItem | None,
+    critical: bool,  # noqa: FBT001 - a table
+) -> None:
+    """RFC 5280 §4.2.1.10: permitted and excluded names of every kind, in the incumbent's order."""
+    constraints = NameConstraints(critical=critical, permitted=permitted, excluded=excluded)
 
     csr = load(build_csr(spec(is_ca=True, common_name="ca", name_constraints=constraints), key))
 
     found = csr.extensions.get_extension_for_class(x509.NameConstraints)
-    assert found.critical
-    assert [name.value for name in found.value.excluded_subtrees or []] == ["x.y"]
-    assert len(found.value.permitted_subtrees or []) == 4
+    assert found.critical is critical
+    assert found.value.permitted_subtrees == (READ_BACK if permitted is EVERY_KIND else None)
+    assert found.value.excluded_subtrees == (READ_BACK if excluded is EVERY_KIND else None)
+
+
+@pytest.mark.parametrize(
+    "constraints", [NameConstraints(critical=True), NameConstraints(permitted=NameConstraintItem())]
+)
+def test_name_constraints_of_nothing_are_none(spec: Spec, key: Key, constraints: NameConstraints) -> None:
+    """An extension without subtrees is not allowed (RFC 5280 §4.2.1.10)."""
+    csr = load(build_csr(spec(common_name="ca", name_constraints=constraints), key))
+
+    assert [extension.oid for extension in csr.extensions] == [x509.OID_KEY_USAGE]
+
+
+def test_names_stand_in_the_order_of_go(spec: Spec, key: Key) -> None:
+    """DNS, e-mail, IP, URI, and what Go has no name for; IPv4 in four octets, an otherName as UTF8String."""
+    wanted = spec(
+        other_names=(OtherName(UPN, "ü@a.example"),),
+        uris=("spiffe://a/b",),
+        ip_addresses=("2001:db8::1", "192.0.2.1", "::ffff:192.0.2.2"),
+        email_addresses=("Ops@a.example",),
+        dns_names=("b.example", "a.example"),
+    )
+
+    found = load(build_csr(wanted, key)).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+
+    assert found.value.public_bytes() == seq(
+        tlv(0x82, b"b.example"),
+        tlv(0x82, b"a.example"),
+        tlv(0x81, b"Ops@a.example"),
+        tlv(0x87, bytes.fromhex("20010db8000000000000000000000001")),
+        tlv(0x87, bytes((192, 0, 2, 1))),
+        tlv(0x87, bytes((192, 0, 2, 2))),
+        tlv(0x86, b"spiffe://a/b"),
+        tlv(0xA0, oid(UPN), tlv(0xA0, tlv(0x0C, "ü@a.example".encode()))),
+    )
+
+
+@pytest.mark.parametrize("name", ["rsa-2048", "p-384", "ed25519"])
+def test_another_program_reads_the_same(spec: Spec, keys: dict[str, Key], name: str, tmp_path: Path) -> None:
+    """`openssl` proves the signature and names what was asked for."""
+    wanted = spec(
+        common_name="shop.example",
+        subject=X509Subject(organizations=("Example",), countries=("DE",)),
+        dns_names=("shop.example",),
+        email_addresses=("ops@shop.example",),
+        ip_addresses=("192.0.2.1",),
+        uris=("spiffe://shop/a",),
+        other_names=(OtherName(UPN, "ops@shop.example"),),
+        is_ca=True,
+        usages=(KeyUsage.SERVER_AUTH, KeyUsage.DIGITAL_SIGNATURE),
+        name_constraints=NameConstraints(
+            critical=True,
+            permitted=NameConstraintItem(dns_domains=("shop.example",), ip_ranges=("192.0.2.0/24",)),
+            excluded=NameConstraintItem(email_addresses=("evil.example",), uri_domains=(".evil.example",)),
+        ),
+    )
+    (tmp_path / "csr.pem").write_bytes(build_csr(wanted, keys[name]))
+
+    read = program("openssl", "req", "-in", tmp_path / "csr.pem", "-noout", "-text", "-verify", "-nameopt", "RFC2253")
+
+    lines = " ".join(read.split())
+    assert "Subject: CN=shop.example,O=Example,C=DE" in lines
+    assert (
+        "X509v3 Subject Alternative Name: DNS:shop.example, email:ops@shop.example, IP Address:192.0.2.1, "
+        "URI:spiffe://shop/a, othername: UPN:" in lines.replace("UPN::", "UPN:")
+    )
+    assert "X509v3 Key Usage: critical Digital Signature, Certificate Sign" in lines
+    assert "X509v3 Extended Key Usage: TLS Web Server Authentication" in lines
+    assert (
+        "X509v3 Name Constraints: critical Permitted: DNS:shop.example IP:192.0.2.0/255.255.255.0 "
+        "Excluded: email:evil.example URI:.evil.example" in lines
+    )
+    assert "Basic Constraints" not in lines
 
 
 @pytest.mark.parametrize(
@@ -200,11 +344,16 @@ def test_name_constraints(spec: Spec, key: Key) -> None:
     [
         ("rsa-2048", None, hashes.SHA256),
         ("rsa-3072", None, hashes.SHA384),
+        ("rsa-4096", None, hashes.SHA512),
+        ("rsa-4096", SignatureAlgorithm.SHA256_WITH_RSA, hashes.SHA256),
+        ("rsa-2048", SignatureAlgorithm.SHA384_WITH_RSA, hashes.SHA384),
         ("rsa-2048", SignatureAlgorithm.SHA512_WITH_RSA, hashes.SHA512),
         ("p-256", None, hashes.SHA256),
         ("p-384", None, hashes.SHA384),
         ("p-521", None, hashes.SHA512),
         ("p-256", SignatureAlgorithm.ECDSA_WITH_SHA384, hashes.SHA384),
+        ("p-256", SignatureAlgorithm.ECDSA_WITH_SHA512, hashes.SHA512),
+        ("p-521", SignatureAlgorithm.ECDSA_WITH_SHA256, hashes.SHA256),
         ("ed25519", None, type(None)),
         ("ed25519", SignatureAlgorithm.PURE_ED25519, type(None)),
     ],
@@ -231,14 +380,27 @@ def test_the_hash_fits_the_key(
         ({"literal_subject": "cn=a"}, r"spec\.literalSubject 'cn=a'"),
         ({"literal_subject": "CN=\\ff"}, r"spec\.literalSubject"),
         ({"literal_subject": "CN=a+CN=a"}, r"spec\.literalSubject"),
-        ({"usages": (KeyUsage.ENCIPHER_ONLY,)}, r"spec\.usages: .* without key agreement: add it"),
-        ({"signature_algorithm": SignatureAlgorithm.SHA256_WITH_RSA}, r"does not fit the ECDSA private key"),
+        ({"usages": (KeyUsage.ENCIPHER_ONLY,), "common_name": "a"}, r"spec\.usages: .* without key agreement: add it"),
         (
-            {"name_constraints": NameConstraints(permitted=NameConstraintItem(ip_ranges=("192.0.2.1/24",)))},
-            r"spec\.nameConstraints: 192\.0\.2\.1/24 has host bits set",
+            {"signature_algorithm": SignatureAlgorithm.SHA256_WITH_RSA, "common_name": "a"},
+            r"does not fit the ECDSA private key",
         ),
+        (
+            {"signature_algorithm": SignatureAlgorithm.PURE_ED25519, "common_name": "a"},
+            r"spec\.signatureAlgorithm PureEd25519 does not fit the ECDSA private key",
+        ),
+        (
+            {
+                "name_constraints": NameConstraints(permitted=NameConstraintItem(ip_ranges=("192.0.2.1/33",))),
+                "common_name": "a",
+            },
+            r"spec\.nameConstraints: '192\.0\.2\.1/33' does not appear to be",
+        ),
+        ({}, "nothing is named: write one of spec.commonName, dnsNames"),
+        ({"subject": X509Subject(organizations=("Example",))}, "nothing is named"),
+        ({"literal_subject": "O=Example"}, "nothing is named"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=lambda value: next(iter(value), "nothing") if isinstance(value, dict) else "",
 )
 def test_a_spec_that_cannot_be_expressed_names_the_field(
     spec: Spec, key: Key, fields: dict[str, object], sentence: str
@@ -303,7 +465,7 @@ dns_names = st.lists(labels, min_size=1, max_size=4).map(".".join)
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    names=st.lists(dns_names, unique=True, max_size=5),
+    names=st.lists(dns_names, unique=True, min_size=1, max_size=5),
     ips=st.lists(st.ip_addresses().map(str), unique=True, max_size=3),
     organizations=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,7 +46,9 @@ _FAILING: dict[Fault, Reply] = {
 class VendorServer:
     """The server.  `url` has no final slash; `seen` is every request since the start."""
 
-    def __init__(self, handle: Handle, failing: Mapping[Fault, Reply] | None = None) -> None:
+    def __init__(
+        self, handle: Handle, failing: Mapping[Fault, Reply] | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._handle = handle
         self._failing = {**_FAILING, **(failing or {})}
         self._fault: Fault | None = None
@@ -54,7 +57,9 @@ class VendorServer:
         self.seen: list[Request] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_port}"
 
     def fail(self, fault: Fault | None) -> None:
         """Fail in that way from now on; None: work again."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from certs.api.order import ACMEState
 from certs.outcomes import Permanent, RateLimited, Transient, WaitingForUser
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
+from shim.acme.resources import RenewalInfo
 from shim.acme.signing import ExternalAccount
 from shim.acme.transport import Exchange
 from tests.fakes.acme import CHAIN, FakeCA, Scripted, problem
@@ -412,3 +414,55 @@ def test_every_exchange_is_observed(gateway: Gateway, ca: FakeCA, exchanges: lis
         ("authorize_order", "POST", 201),
     ]
     assert {(exchange.scheme, exchange.host) for exchange in exchanges} == {("http", ca.root.removeprefix("http://"))}
+
+
+# --- renewal information ---------------------------------------------------------------------------
+
+WINDOW = {"start": "2027-01-02T04:00:00Z", "end": "2027-01-03T04:00:00+01:00"}
+
+
+def test_renewal_information_is_read_without_a_signature(gateway: Gateway, ca: FakeCA) -> None:
+    """RFC 9773 §4.1: a plain GET; the window in UTC, the explanation, and when to ask again."""
+    body = json.dumps({"suggestedWindow": WINDOW, "explanationURL": "https://ca.test/why", "new": 1}).encode()
+    ca.script("/ari/aki.serial", Scripted(body=body, headers={"Retry-After": "21600"}))
+
+    info = gateway.renewal_info("aki.serial")
+
+    assert info == RenewalInfo(
+        datetime(2027, 1, 2, 4, tzinfo=UTC),
+        datetime(2027, 1, 3, 3, tzinfo=UTC),
+        "https://ca.test/why",
+        NOW + timedelta(hours=6),
+    )
+    assert ca.received[-1].method == "GET"
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        pytest.param(Scripted(body=b'{"suggestedWindow": {}}'), Transient, id="no window"),
+        pytest.param(
+            Scripted(body=json.dumps({"suggestedWindow": {"start": WINDOW["end"], "end": WINDOW["start"]}}).encode()),
+            Transient,
+            id="ends before it begins",
+        ),
+        pytest.param(problem("malformed", 404), Permanent, id="unknown certificate"),
+        pytest.param(Scripted(503, headers={"Retry-After": "60"}), RateLimited, id="overloaded"),
+        pytest.param(Scripted(500), Transient, id="broken"),
+    ],
+)
+def test_renewal_information_that_cannot_be_had(
+    gateway: Gateway, ca: FakeCA, answer: Scripted, failure: type[Exception]
+) -> None:
+    ca.script("/ari/aki.serial", answer)
+
+    with pytest.raises(failure, match=r"cannot read the renewal information of aki\.serial"):
+        gateway.renewal_info("aki.serial")
+
+
+def test_a_server_without_the_service_is_not_asked(connect: Callable[[], Gateway], ca: FakeCA) -> None:
+    """It says so in its directory (RFC 9773 §3)."""
+    ca.offers_ari = False
+
+    assert connect().renewal_info("aki.serial") is None
+    assert not ca.requests("/ari/aki.serial")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from queue import Queue
 from typing import Any
 
 import msgspec
@@ -19,10 +21,11 @@ from certs.api.meta import IssuerReference, find_condition, owner_reference
 from certs.decide.certificatesteps import StoreNextKey
 from certs.outcomes import Permanent, Transient, WaitingForUser
 from certs.pki.csr import read_csr
-from certs.pki.keys import decode_key, matches
+from certs.pki.keys import decode_key, encode_key, fits, matches
 from shim.controllers.certificate import CertificateController, is_copied
 from shim.controllers.contents import issued_data, issued_secret
 from shim.controllers.world import ControllerSettings, World
+from shim.keys import generate_key
 from shim.stores import OURS, Stores
 from tests.certs.decide.objects import (
     DAY,
@@ -213,6 +216,17 @@ def test_policy_never_makes_a_key_where_there_is_none(
     assert events()[0][1] == first
 
 
+def test_policy_never_makes_a_key_where_there_is_no_secret(
+    controller: CertificateController, stores: Stores, put: Put, events: Events
+) -> None:
+    put(certificate(private_key=NEVER))
+
+    drive(controller, "web", "shop")
+
+    assert stores.requests.get("web", "shop-1") is not None
+    assert events()[0][1] == "Generated"
+
+
 def test_policy_never_does_not_replace_a_key_that_does_not_fit(
     controller: CertificateController, stores: Stores, put: Put
 ) -> None:
@@ -351,3 +365,48 @@ def test_a_renewal_is_waited_for(controller: CertificateController, put: Put) ->
 def test_gone_is_gone(controller: CertificateController) -> None:
     """Nothing to observe."""
     assert drive(controller, "web", "shop") == ["gone"]
+
+
+def test_an_rsa_key_is_made_beside_the_work(world: World, stores: Stores, put: Put, events: Events) -> None:
+    """It is ordered, the worker goes on with others, and the Certificate is woken when it is there."""
+    woken: Queue[tuple[str, str]] = Queue()
+    controller = CertificateController(replace(world, wake_certificate=lambda *place: woken.put(place)))
+    put(certificate(private_key=PrivateKey(algorithm=KeyAlgorithm.RSA, size=2048)))
+
+    assert drive(controller, "web", "shop") == ["OrderKey", "Wait"]
+    assert woken.get(timeout=20) == ("web", "shop")
+    assert drive(controller, "web", "shop")[0] == "StoreNextKey"
+
+    (made,) = (one for one in stores.secrets.values() if one.metadata.name != "shop-tls")
+    assert fits(decode_key(made.data["tls.key"]), PrivateKey(size=2048)) == ()
+    assert events()[0][1] == "Generated"
+    world.mill.stop()
+
+
+def test_policy_never_orders_no_key(controller: CertificateController, put: Put) -> None:
+    """The stored one is at hand, whatever its kind."""
+    pinned = certificate(private_key=PrivateKey(rotation_policy=RotationPolicy.NEVER, algorithm=KeyAlgorithm.RSA))
+    put(pinned)
+    key = bytes(encode_key(generate_key(KeyAlgorithm.RSA)))
+    put(secret(labels=OURS, data={"tls.key": key}))
+
+    assert drive(controller, "web", "shop")[0] == "StoreNextKey"
+
+
+def test_a_temporary_certificate_that_cannot_be_made_is_told_and_not_tried_again(
+    controller: CertificateController, stores: Stores, put: Put, events: Events
+) -> None:
+    """The issuance goes on; a new spec is a new try."""
+    cert = certificate(duration="a while")
+    annotations = {"cert-manager.io/issue-temporary-certificate": "true"}
+    cert = msgspec.structs.replace(cert, metadata=msgspec.structs.replace(cert.metadata, annotations=annotations))
+    put(cert)
+
+    steps = drive(controller, "web", "shop")
+
+    assert steps.count("WriteTemporary") == 1
+    assert steps[-1] == "Done"
+    assert stores.secrets.get("web", "shop-tls") is None
+    (told,) = (one for one in events() if one[1] == "TemporaryCertificateFailed")
+    assert told[0] == "Warning"
+    assert "spec.duration" in told[2]

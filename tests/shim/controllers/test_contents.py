@@ -9,18 +9,26 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from certs.api.certificate import AdditionalOutputFormat, CertificateStatus, JKSKeystore, Keystores, PKCS12Keystore
+from certs.api.certificate import (
+    AdditionalOutputFormat,
+    CertificateStatus,
+    JKSKeystore,
+    Keystores,
+    PKCS12Keystore,
+    SecretTemplate,
+)
 from certs.api.core import Secret, SecretMetadata
-from certs.api.meta import IssuerReference, ObjectMeta, SecretKeySelector, find_condition
+from certs.api.meta import ObjectMeta, SecretKeySelector, find_condition
+from certs.decide.upkeep import FIRST_PAUSE
 from certs.outcomes import WaitingForUser
 from shim.controllers.certificate import CertificateController
-from shim.controllers.contents import UnmakeableKeystore, stored_issuer
+from shim.controllers.certificatesecret import HeldUpkeep
 from shim.controllers.world import World
 from shim.kube.cluster import Cluster
 from shim.stores import OURS, Stores
-from tests.certs.decide.objects import ISSUER, NOW, certificate, issued, secret, sign, stored, told, with_status
+from tests.certs.decide.objects import NOW, certificate, issued, secret, sign, stored, told, with_status
 from tests.certs.pki.keystores import JKSReader
-from tests.fakes.apiserver import FakeAPIServer
+from tests.fakes.apiserver import FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
 
@@ -171,16 +179,90 @@ def test_what_is_asked_for_later_is_added_without_a_new_certificate(
     assert events() == []
 
 
-def test_what_is_somebody_elses_is_not_fought_for(
+def test_what_is_somebody_elses_is_not_written_for(
     controller: CertificateController, stores: Stores, put: Put, api: FakeAPIServer
 ) -> None:
-    """One write is enough to find out that a key stays, for it has another owner; a new spec is a new question."""
+    """A key that we do not own has another owner."""
     put_settled(put, {"key.der": b"theirs"})
 
+    assert drive(controller, "web", "shop") == ["SetCertificateStatus", "Wait"]
+    assert held(stores).data["key.der"] == b"theirs"
+    assert api.count("apply") == 0
+
+
+def undo(put: Put, stores: Stores, version: int) -> None:
+    """Have somebody take the template's label away again."""
+    there = held(stores)
+    metadata = msgspec.structs.replace(there.metadata, labels=OURS, resource_version=str(version))
+    put(msgspec.structs.replace(there, metadata=metadata))
+
+
+def test_who_undoes_it_again_and_again_is_named_once(
+    controller: CertificateController, stores: Stores, put: Put, api: FakeAPIServer, events: Events
+) -> None:
+    """By the API server, which knows whom we would overrule; the fourth time has to wait."""
+    put_settled(put, secret_template=SecretTemplate(labels={"team": "shop"}))
     assert drive(controller, "web", "shop") == ["SetCertificateStatus", "RewriteSecret", "Wait"]
     assert drive(controller, "web", "shop") == ["Wait"]
-    assert held(stores).data["key.der"] == b"theirs"
-    assert api.count("apply") == 1
+    undo(put, stores, 1000)
+    assert drive(controller, "web", "shop") == ["RewriteSecret", "Wait"]
+    undo(put, stores, 2000)
+    assert events() == []
+    conflict = 'Apply failed with 1 conflict: conflict with "gitops" using v1: .metadata.labels.team'
+    api.script("apply", Status(409, "Conflict", conflict))
+
+    assert drive(controller, "web", "shop") == ["RewriteSecret", "Wait"]
+
+    assert api.count("apply") == 4
+    ((kind, reason, message),) = events()
+    assert (kind, reason) == ("Warning", "SecretContested")
+    assert 'field manager "gitops"' in message
+    assert "label team" in message
+    undo(put, stores, 3000)
+    assert drive(controller, "web", "shop") == ["Wait"]
+    assert drive(controller, "web", "shop", NOW + FIRST_PAUSE) == ["RewriteSecret", "Wait"]
+    assert len(events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason", "sentence"),
+    [
+        pytest.param(
+            "Secret is invalid: data: Forbidden: field is immutable when `immutable` is set",
+            "ImmutableSecret",
+            "delete it, and it is made anew",
+            id="immutable",
+        ),
+        pytest.param(
+            "metadata.ownerReferences: Invalid value: only one", "UnwritableSecret", "only one; mend", id="other"
+        ),
+    ],
+)
+def test_a_secret_that_cannot_be_written_waits_for_the_user(
+    controller: CertificateController,
+    stores: Stores,
+    put: Put,
+    api: FakeAPIServer,
+    events: Events,
+    refusal: str,
+    reason: str,
+    sentence: str,
+) -> None:
+    """While it is kept up only an event says so: the certificate is as good as before."""
+    put_settled(put, additional_output_formats=FORMATS)
+    api.script("apply", Status(422, "Invalid", refusal))
+    with pytest.raises(HeldUpkeep, match=sentence) as raised:
+        drive(controller, "web", "shop")
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+
+    controller.report(observed, raised.value, None, NOW)
+
+    assert raised.value.reason == reason
+    assert [told_reason for _, told_reason, _ in events()] == [reason]
+    cert = stores.certificates.get("web", "shop")
+    assert cert is not None
+    assert [one.type for one in cert.status.conditions] == ["Ready"]
 
 
 def test_a_missing_password_is_only_an_event_where_nothing_is_issued(
@@ -188,7 +270,7 @@ def test_a_missing_password_is_only_an_event_where_nothing_is_issued(
 ) -> None:
     """The certificate is as good as before."""
     put_settled(put, keystores=BY_REF)
-    with pytest.raises(UnmakeableKeystore) as raised:
+    with pytest.raises(HeldUpkeep) as raised:
         drive(controller, "web", "shop")
     observed = controller.observe("web", "shop")
     assert observed is not None
@@ -216,24 +298,7 @@ def test_a_keystore_that_cannot_be_made_is_told(
     """Admission refuses the first; it may have been away."""
     put_settled(put, keystores=Keystores(jks=keystore))
 
-    with pytest.raises(UnmakeableKeystore, match=r"spec\.keystores\.jks") as raised:
+    with pytest.raises(HeldUpkeep, match=r"spec\.keystores\.jks") as raised:
         drive(controller, "web", "shop")
 
     assert raised.value.reason == reason
-
-
-@pytest.mark.parametrize(
-    ("annotations", "expected"),
-    [
-        pytest.param(told(certificate()), ISSUER, id="told"),
-        pytest.param({"cert-manager.io/issuer-name": "old"}, IssuerReference("old", "", ""), id="in part"),
-        pytest.param({}, IssuerReference("new"), id="not told"),
-    ],
-)
-def test_the_secret_goes_on_telling_who_issued_it(annotations: dict[str, str], expected: IssuerReference) -> None:
-    """Not who would issue it now: that would hide that it has to be issued again."""
-    metadata = ObjectMeta(name="shop-tls", namespace="web", annotations=annotations)
-
-    found = stored_issuer(certificate(issuer_ref=IssuerReference("new")), Secret(metadata=metadata))
-
-    assert found == expected

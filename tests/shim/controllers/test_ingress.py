@@ -5,9 +5,11 @@ import pytest
 
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.api.meta import ObjectMeta
+from certs.decide.ingress import ApplyCertificate, DeleteCertificate
 from certs.outcomes import Permanent
 from shim.controllers.ingress import IngressController
 from shim.controllers.world import World
+from shim.kube.errors import AlreadyExists, Conflict
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate
 from tests.fakes.apiserver import FakeAPIServer, Status
@@ -89,6 +91,64 @@ def test_certificates_follow_the_ingress(
         'Successfully updated Certificate "shop-tls"',
         'Successfully deleted unrequired Certificate "blog-tls"',
     ]
+
+
+def test_a_certificate_that_nobody_had_seen_is_not_taken_over(
+    controller: IngressController, stores: Stores, api: FakeAPIServer, put: Put
+) -> None:
+    """It was made between our look and our write, so the write is a create, which fails."""
+    api.put(certificate("shop-tls"))
+    put(ingress(ENTRY))
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, ApplyCertificate)
+
+    with pytest.raises(AlreadyExists):
+        controller.act(observed, step, NOW)
+
+    assert [seen.verb for seen in api.seen if "/certificates" in seen.path and seen.verb != "get"] == ["create"]
+
+
+def test_a_certificate_that_has_got_the_name_meanwhile_is_not_deleted(
+    controller: IngressController, api: FakeAPIServer, put: Put
+) -> None:
+    put(ingress(ENTRY, BLOG))
+    drive(controller, "web", "shop")
+    put(ingress(ENTRY))
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, DeleteCertificate)
+    (blog,) = [one for one in observed.owned if one.metadata.name == step.name]
+    api.remove(blog)
+    api.put(certificate("blog-tls"))
+
+    with pytest.raises(Conflict):
+        controller.act(observed, step, NOW)
+
+
+def test_an_annotation_of_somebody_else_is_asked_about_once(
+    controller: IngressController, stores: Stores, api: FakeAPIServer, put: Put, events: Events
+) -> None:
+    """It may be left of the Ingress; who wrote it tells that it is not, and nothing is written."""
+    put(ingress(ENTRY))
+    drive(controller, "web", "shop")
+    made = stores.certificates.get("web", "shop-tls")
+    assert made is not None
+    annotations: dict[str, str] = {}
+    for key in ("cert-manager.io/issue-temporary-certificate", "acme.cert-manager.io/http01-override-ingress-class"):
+        annotations |= {key: "true"}
+        noted = msgspec.structs.replace(made.metadata, annotations=annotations)
+        put(msgspec.structs.replace(made, metadata=noted))
+
+        assert drive(controller, "web", "shop") == ["DropAnnotations", "Done"]
+        assert drive(controller, "web", "shop") == ["Done"]
+
+    kept = stores.certificates.get("web", "shop-tls")
+    assert kept is not None
+    assert kept.metadata.annotations == annotations
+    assert len(events()) == 1
 
 
 def test_remarks_are_made_once_for_each_change(controller: IngressController, put: Put, events: Events) -> None:

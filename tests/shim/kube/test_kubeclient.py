@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from certs.api.core import Secret, SecretMetadata, Service
+from certs.api.core import Secret, SecretMeta, SecretMetadata, Service
 from certs.api.meta import ObjectMeta
+from certs.api.ownership import SECRET_MANAGER, Owned
 from shim.kube import errors
 from shim.kube.cluster import Cluster
 from shim.kube.kubeclient import KubeClient
@@ -206,11 +207,29 @@ def test_an_answer_outside_the_selection_is_left_to_the_watch(transport: Transpo
     assert [obj.metadata.name for obj in store.values()] == ["ours"]
 
 
+def test_the_answer_of_a_write_tells_what_we_own_and_no_write_does(server: FakeAPIServer, transport: Transport) -> None:
+    """So the next look need not wait for the watch; the API server refuses what tells it."""
+    cluster = Cluster(transport, pace=HASTE)
+    store = cluster.follow(Secret)
+    fields = '{"f:metadata":{"f:labels":{"f:team":{}}}}'
+    entry = f'{{"manager":"{SECRET_MANAGER}","operation":"Apply","fieldsV1":{fields}}}'
+    answer = f'{{"metadata":{{"name":"s","namespace":"shop","resourceVersion":"7","managedFields":[{entry}]}}}}'
+    server.script("apply", Answer(answer.encode()))
+    cluster.client.apply(Secret(metadata=SecretMeta(name="s", namespace="shop")), field_manager=SECRET_MANAGER)
+    written = store.get("shop", "s")
+    assert written is not None
+    assert written.metadata.owned == Owned(labels=("team",))
+
+    cluster.client.create(written, field_manager="m")
+
+    assert json.loads(server.seen[-1].body)["metadata"].keys() == {"name", "namespace", "resourceVersion"}
+
+
 def test_a_deletion_reaches_every_store_of_the_resource(server: FakeAPIServer, transport: Transport) -> None:
     """Whole Secrets and their metadata are the same objects."""
     cluster = Cluster(transport, pace=HASTE)
     whole, metadata = cluster.follow(Secret), cluster.follow(SecretMetadata, metadata_only=True)
-    server.put(Secret(metadata=ObjectMeta(name="s", namespace="shop")))
+    server.put(Secret(metadata=SecretMeta(name="s", namespace="shop")))
     cluster.start()
     assert cluster.wait_synced(5)
     assert (len(whole), len(metadata)) == (1, 1)

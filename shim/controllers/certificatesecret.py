@@ -1,0 +1,133 @@
+"""Writes the Secret of a Certificate: what was issued, what stands in for it, what it should be between issuances."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from certs.api.certificate import KeyAlgorithm
+from certs.api.certificaterequest import CertificateRequest
+from certs.api.core import Secret
+from certs.api.meta import IssuerReference, KubeObject
+from certs.api.ownership import SECRET_MANAGER
+from certs.decide.certificatesteps import (
+    ObservedCertificate,
+    RewriteSecret,
+    Rewritten,
+    SecretStep,
+    WriteSecret,
+    WriteTemporary,
+)
+from certs.decide.contents import stored_issuer
+from certs.decide.effects import Tell
+from certs.outcomes import WaitingForUser
+from certs.pki.keys import decode_key, encode_key
+from certs.pki.signing import Unsignable
+from certs.pki.subject import UnusableSpec
+from certs.pki.temporary import temporary_certificate
+from shim.controllers.contents import (
+    contested,
+    further_data,
+    issued_data,
+    issued_secret,
+    overruled,
+    stored_data,
+    unwritable,
+)
+from shim.controllers.world import World
+from shim.keys import generate_key, new_serial
+from shim.kube.errors import Conflict, Invalid
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ISSUING: Final = SECRET_MANAGER
+
+
+class HeldUpkeep(WaitingForUser):
+    """The Secret cannot be kept as the spec says; the certificate in it is as good as before."""
+
+
+class CertificateSecret:
+    """Each write is one apply of all that we own; raises what of it cannot be made or written."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def act(self, observed: ObservedCertificate, step: SecretStep, now: datetime) -> None:
+        """Take a step that writes the Secret."""
+        match step:
+            case WriteTemporary():
+                self._write_temporary(observed, now)
+            case WriteSecret():
+                self._write(observed, step.request, now)
+            case RewriteSecret():
+                self._rewrite(observed, step, now)
+
+    def _write_temporary(self, observed: ObservedCertificate, now: datetime) -> None:
+        """Write something that can be served until the issuer has signed; that it cannot be made holds nothing up."""
+        assert observed.next_key is not None  # noqa: S101  decided so
+        certificate, key = observed.certificate, decode_key(observed.next_key.data["tls.key"])
+        serials = (new_serial(), new_serial())
+        try:
+            chain = temporary_certificate(
+                certificate.spec, key, generate_key(KeyAlgorithm.ECDSA, 521), serials=serials, now=now
+            )
+        except (Unsignable, UnusableSpec) as error:
+            self._world.without_temporary.put(certificate.metadata.uid, certificate.metadata.generation)
+            told = Tell("TemporaryCertificateFailed", f"Failed to issue temporary certificate: {error}", "Warning")
+        else:
+            encoding = certificate.spec.private_key.encoding if certificate.spec.private_key is not None else None
+            data = {"tls.crt": chain, "tls.key": bytes(encode_key(key, encoding))}
+            self._apply(self._wanted(observed, None, data, now))
+            told = Tell("Issuing", "Issued temporary certificate")
+        self._world.tell(certificate, (told,), ISSUING)
+
+    def _write(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
+        """Write what the request brought, with its key."""
+        assert observed.next_key is not None  # noqa: S101  decided so
+        data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
+        self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
+
+    def _rewrite(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
+        """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
+        secret, metadata = observed.secret, observed.certificate.metadata
+        assert secret is not None  # noqa: S101  decided so
+        try:
+            wanted = self._wanted(observed, stored_issuer(secret), stored_data(secret), now)
+            written = self._contest(observed, wanted, step) if step.is_contested else self._apply(wanted)
+        except WaitingForUser as failure:
+            raise HeldUpkeep(str(failure), reason=failure.reason) from failure
+        note = Rewritten(metadata.generation, written.metadata.resource_version, now, step.times + 1)
+        self._world.rewritten.put(metadata.uid, note)
+        log.info("secret rewritten", namespace=metadata.namespace, name=metadata.name, reason=step.reason)
+
+    def _contest(self, observed: ObservedCertificate, wanted: Secret, step: RewriteSecret) -> KubeObject:
+        """Write it once more, and tell who undoes it: without force the API server names whom we would overrule."""
+        managers = ""
+        try:
+            written = self._apply(wanted, force=False)
+        except Conflict as conflict:
+            managers = overruled(conflict)
+            written = self._apply(wanted)
+        self._world.tell(observed.certificate, (contested(wanted.metadata.name, step, managers),), ISSUING)
+        return written
+
+    def _wanted(
+        self, observed: ObservedCertificate, issuer: IssuerReference | None, data: dict[str, bytes], now: datetime
+    ) -> Secret:
+        data |= further_data(observed.certificate, data, self._world.secrets, now)
+        return issued_secret(
+            observed.certificate,
+            issuer,
+            data,
+            kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
+            owned=observed.owner_ref,
+        )
+
+    def _apply(self, secret: Secret, *, force: bool = True) -> KubeObject:
+        try:
+            return self._world.client.apply(secret, field_manager=ISSUING, force=force)
+        except Invalid as error:
+            raise unwritable(secret.metadata.name, error) from error
