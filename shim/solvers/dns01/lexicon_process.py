@@ -50,7 +50,9 @@ def _change(provider_class: Any, job: dict[str, Any]) -> None:
     from lexicon.config import ConfigResolver  # noqa: PLC0415  an optional extra
 
     name, options = job["provider"], job["options"]
-    config = {"provider_name": name, "domain": job["zone"], "ttl": int(options["ttl"]), name: options}
+    # Some look for the zone among their own options, where lexicon's command line has it, too.
+    own = {"domain": job["zone"], **options}
+    config = {"provider_name": name, "domain": job["zone"], "ttl": int(options["ttl"]), name: own}
     resolver: Any = ConfigResolver  # its constructor has no types
     provider = provider_class(resolver().with_dict(config))
     provider.authenticate()

@@ -236,7 +236,7 @@ def test_credentials_that_are_missing_are_named(dns01: DNS01, put: Put, data: di
 
 # --- the registry ----------------------------------------------------------------------------
 
-NO_CREDENTIALS = Credentials(secret=lambda ref: ref.name, ambient=False, token=lambda *_: "")
+NO_CREDENTIALS = Credentials(secret=lambda ref: ref.name, keys=lambda _: {}, ambient=False, token=lambda *_: "")
 
 
 def test_a_module_is_found_by_its_field() -> None:
@@ -279,7 +279,7 @@ def test_nameservers_are_read_as_issuers_write_them(nameserver: str, expected: t
 )
 def test_what_cannot_be_used_is_named(config: dict[str, Any], sentence: str) -> None:
     usual: dict[str, Any] = {"nameserver": "192.0.2.53", "tsig_key_name": "k", "tsig_secret_secret_ref": TSIG}
-    credentials = Credentials(secret=lambda _: "%%%", ambient=False, token=lambda *_: "")
+    credentials = Credentials(secret=lambda _: "%%%", keys=lambda _: {}, ambient=False, token=lambda *_: "")
 
     with pytest.raises(WaitingForUser, match=sentence) as raised:
         build(DNS01Solver(rfc2136=RFC2136(**(usual | config))), credentials)

@@ -57,7 +57,7 @@ def test_a_token_with_a_line_feed_works(cloudflare: Fake) -> None:
 
 def test_a_zone_that_a_token_does_not_show_says_what_it_needs(cloudflare: Fake) -> None:
     """A token for another zone, or without Zone:Read, lists nothing and says nothing."""
-    with pytest.raises(WaitingForUser, match="shows no zone other.test.*Zone:Zone:Read"):
+    with pytest.raises(WaitingForUser, match=r"shows no zone other\.test.*Zone:Zone:Read"):
         cloudflare.writer().change(Change(zone="other.test", name="other.test", add=frozenset({"ours"})))
 
 
