@@ -134,6 +134,8 @@ def build(solver: DNS01Solver, credentials: Credentials, *, within: float = WITH
     if settings.secret_ref is not None:
         options |= {_name(key): value.strip() for key, value in credentials.keys(settings.secret_ref.name).items()}
         who = f'the options in Secret "{settings.secret_ref.name}"'
+    if not str(options.get("ttl", TTL)).isdecimal():
+        raise WaitingForUser(f"the option ttl in {who} must be a whole number of seconds: correct it")
     if not credentials.ambient:
         for name, value in options.items():
             _refuse_file(name, value)

@@ -62,6 +62,12 @@ def test_an_option_that_is_no_word_waits_for_the_user(value: object) -> None:
         writer(options={"servers": value})
 
 
+@pytest.mark.parametrize("ttl", ["5m", True, -1, ""])
+def test_a_time_to_live_that_is_none_waits_for_the_user(ttl: object) -> None:
+    with pytest.raises(WaitingForUser, match="option ttl"):
+        writer(options={"ttl": ttl})
+
+
 @pytest.mark.parametrize("provider", ["auto", "localzone", "", "../evil", "_private", "os.path"])
 def test_a_provider_that_must_not_be_loaded_waits_for_the_user(provider: str) -> None:
     with pytest.raises(WaitingForUser, match=r"lexicon\.provider"):
