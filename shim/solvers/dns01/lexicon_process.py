@@ -57,13 +57,37 @@ def _change(provider_class: Any, job: dict[str, Any]) -> None:
     provider = provider_class(resolver().with_dict(config))
     provider.authenticate()
     try:
-        # Lexicon demands of each provider that deleting what is gone and creating what is there do nothing.
         for value in job["remove"]:
-            provider.delete_record(None, "TXT", job["name"], value)
+            settled(provider, job["name"], value, wanted=False)
         for value in job["add"]:
-            provider.create_record("TXT", job["name"], value)
+            settled(provider, job["name"], value, wanted=True)
     finally:
         provider.cleanup()
+
+
+def settled(provider: Any, name: str, value: str, *, wanted: bool) -> None:
+    """Create or delete a value.
+
+    Lexicon demands of each provider that creating what is there and deleting what is gone do nothing.  Not all keep to
+    it, so when one raises, it is asked whether there was anything to do.
+    """
+    try:
+        if wanted:
+            provider.create_record("TXT", name, value)
+        else:
+            provider.delete_record(None, "TXT", name, value)
+    except Exception:
+        if _is_there(provider, name, value) is not wanted:
+            raise
+
+
+def _is_there(provider: Any, name: str, value: str) -> bool | None:
+    """Is the value there?  None when that cannot be told."""
+    try:
+        records = provider.list_records("TXT", name)
+    except Exception:  # noqa: BLE001  what it was asked for first is the better story
+        return None
+    return any(record.get("content", "").strip('"') == value for record in records)
 
 
 def _outcome(error: Exception) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from certs.api.meta import LocalObjectReference
 from certs.outcomes import WaitingForUser
 from shim.solvers.dns01 import Change, DNSWriter
 from shim.solvers.dns01.lexicon import Writer, build
+from shim.solvers.dns01.lexicon_process import settled
 from tests.contract.dns01 import ZONE, credentials
 from tests.contract.dns01.lexicon import Fake
 from tests.contract.dns01.vendor import SECRET
@@ -109,6 +110,41 @@ def test_the_process_has_nobodys_identity(monkeypatch: pytest.MonkeyPatch) -> No
     assert own._environment()["AWS_SECRET_ACCESS_KEY"] == "hunter2"
     assert "AWS_SECRET_ACCESS_KEY" not in others._environment()
     assert others._environment()["HTTPS_PROXY"] == "http://proxy.test:3128"
+
+
+class Strict:
+    """A provider that does not keep to lexicon's rules: it raises when there is nothing to do."""
+
+    def __init__(self, *values: str, is_listing: bool = True) -> None:
+        self.values = set(values)
+        self._is_listing = is_listing
+
+    def create_record(self, rtype: str, name: str, content: str) -> None:
+        if content in self.values:
+            raise RuntimeError("it is there")
+        self.values.add(content)
+
+    def delete_record(self, identifier: None, rtype: str, name: str, content: str) -> None:
+        self.values.remove(content)
+
+    def list_records(self, rtype: str, name: str) -> list[dict[str, str]]:
+        if not self._is_listing:
+            raise RuntimeError("it cannot be listed")
+        return [{"type": rtype, "name": name, "content": f'"{value}"'} for value in self.values]
+
+
+@pytest.mark.parametrize(("values", "wanted"), [(("ours",), True), ((), False)], ids=["there", "gone"])
+def test_a_provider_that_complains_of_nothing_to_do_is_asked_again(values: tuple[str, ...], *, wanted: bool) -> None:
+    provider = Strict(*values)
+
+    settled(provider, NAME, "ours", wanted=wanted)
+
+    assert provider.values == set(values)
+
+
+def test_a_provider_that_cannot_do_it_is_believed() -> None:
+    with pytest.raises(KeyError):
+        settled(Strict(is_listing=False), NAME, "ours", wanted=False)
 
 
 def test_a_zone_can_be_named() -> None:
