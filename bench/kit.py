@@ -31,9 +31,9 @@ class Kit:
     webhook: Process | None
     arrivals: Arrivals
 
-    def issuer(self, name: str, ca: Pebble) -> str:
+    def issuer(self, name: str, ca: Pebble, **acme: str) -> str:
         """Create a ClusterIssuer for a CA and wait until it is ready; return its name."""
-        spec = {"acme": self.product.acme(name, ca)}
+        spec = {"acme": self.product.acme(name, ca) | acme}
         body = {"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": name}, "spec": spec}
         self.cluster.api.post("/apis/cert-manager.io/v1/clusterissuers", body)
         self.arrivals.issuer_ready(name, seconds=PATIENCE)

@@ -217,12 +217,13 @@ def _say_waiting(observed: ObservedCertificate, next_key: Secret, now: datetime)
 
 
 def _why_waiting(observed: ObservedCertificate, request: CertificateRequest | None) -> str:
-    if request is None:
+    """Return what the issuer says; where it says nothing, that somebody has to approve if that is so."""
+    ready = find_condition(request.status.conditions, "Ready") if request is not None else None
+    if ready is not None:
+        return ready.message if not ready.message.endswith('"pending"') else ""
+    if request is None or observed.auto_approve or is_judged(request):
         return ""
-    if not observed.auto_approve and not is_judged(request):
-        return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
-    ready = find_condition(request.status.conditions, "Ready")
-    return ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
+    return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
 
 
 def _wants_temporary(observed: ObservedCertificate, next_key: Secret) -> bool:

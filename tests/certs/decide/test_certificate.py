@@ -327,6 +327,12 @@ def test_what_holds_an_issuance_up_is_said_where_people_look(message: str, expec
         ),
         pytest.param((condition("Approved"),), False, ISSUING.message, id="approved"),
         pytest.param((), True, ISSUING.message, id="we approve, in a moment"),
+        pytest.param(
+            (condition("Ready", "False", reason="Pending", message="approve me"),),
+            False,
+            "approve me",
+            id="the issuer's own controller has said",
+        ),
     ],
 )
 def test_that_an_approver_is_waited_for_is_said(
