@@ -22,7 +22,7 @@ from tests.contract.dns01.server import Reply, Request, VendorServer
 SECRET = "hunter2-token"
 REF = SecretKeySelector(name="vendor", key="token")
 NOWHERE = "http://127.0.0.1:1"
-WITHIN = 0.5
+WITHIN = 1.5  # seconds; a busy machine takes a tenth of it
 
 
 class Vendor(ABC):

@@ -40,7 +40,7 @@ class Solver:
             dns_name=f"shop.{ZONE}",
             namespace="shop",
             ambient=False,
-            within=0.5,
+            within=1.5,
         )
 
     def values(self, name: str) -> frozenset[str]:
