@@ -13,7 +13,7 @@ UV := build/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv cluster demo test unit lint format crds bench lock clean
+.PHONY: help venv cluster demo test soak unit lint format crds bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: cluster ## Watch an annotated Ingress become a served certificate (ARGS=--
 
 test: cluster ## Run all tests, on the real control plane too (ARGS goes to pytest)
 	$(BIN)/pytest $(ARGS)
+
+soak: cluster ## Have faults strike for half an hour, and look whether all holds (ARGS="--minutes 5 --seed 7")
+	$(BIN)/python -m tests.soak $(ARGS)
 
 unit: venv ## Run the tests that need no control plane: under a minute
 	$(BIN)/pytest -m "not system" $(ARGS)

@@ -11,9 +11,10 @@ import secrets
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
-from bench import traffic
+from bench import procfs, traffic
 from bench.arrivals import Arrival
 from bench.kit import PATIENCE, Kit
 from bench.measurement import Measurement, higher, lower
@@ -29,7 +30,7 @@ SECONDS_EACH: Final = 0.03  # two hundred in six seconds
 SHIM_MS: Final = 20
 APISERVER_MS: Final = 30
 PATIENCE_EACH: Final = 0.5  # seconds for each of many, on a machine that others use
-PARTS: Final = ("shim", "webhook", "kube-apiserver", "etcd")
+PARTS: Final = ("shim", "webhook", "kube-apiserver", "etcd", "tester")
 AUDIT_LAG: Final = 1.0  # seconds until the last requests are in the log, and the last events written
 
 CERTIFICATE: Final = "/apis/cert-manager.io/v1/namespaces/{}/certificates/{}"
@@ -42,8 +43,9 @@ def measure(kit: Kit, number: int) -> list[Measurement]:
     figures = [*_in_turn(kit), *_at_once(kit, number, "ECDSA"), *_at_once(kit, number, "RSA")[:2]]
     if kit.webhook is not None:
         kit.product.withdraw_admission()
-        figures += _at_once(kit, number, "ECDSA", " without admission")
-    return figures
+        kit.webhook.stop()
+        figures += _at_once(replace(kit, webhook=None), number, "ECDSA", " without admission")
+    return [*figures, lower("shim after all of these, peak RSS", procfs.peak_mb(kit.shim.pid), "MB")]
 
 
 def _bootstrap(kit: Kit) -> None:
@@ -81,15 +83,16 @@ def _at_once(kit: Kit, number: int, algorithm: str, how: str = "") -> list[Measu
     places = _namespaces(kit, NAMESPACES)
     wanted = [(places[index % NAMESPACES], f"shop-{index}") for index in range(number)]
     time.sleep(AUDIT_LAG)
-    mark, before, began = kit.cluster.audit_mark(), kit.cpu(), time.monotonic()
+    mark, before, began = kit.cluster.audit_mark(), _cpu(kit), time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
         for _ in pool.map(lambda one: _apply(kit, one[0], one[1], algorithm), wanted):
             pass
+    applied = time.monotonic() - began
     ready = kit.arrivals.wait([Arrival(*one, 1) for one in wanted], seconds=max(PATIENCE, PATIENCE_EACH * number))
     kit.arrivals.settle(seconds=PATIENCE)
     seconds = max(ready) - began
     time.sleep(AUDIT_LAG)
-    after, audit = kit.cpu(), list(kit.cluster.audit(mark))
+    after, audit = _cpu(kit), list(kit.cluster.audit(mark))
     spent = {part: (after[part] - before[part]) / number * 1000 for part in PARTS if part in before}
     aims = {"shim": SHIM_MS, "kube-apiserver": APISERVER_MS}
     name, is_aim = f"{number} {algorithm} of a CA at once{how}", algorithm == "ECDSA" and not how
@@ -97,12 +100,19 @@ def _at_once(kit: Kit, number: int, algorithm: str, how: str = "") -> list[Measu
     return [
         lower(f"{name}, until all are ready", seconds, "s", SECONDS_EACH * number if is_aim else None),
         higher(f"{name}, Certificates per second", number / seconds, "1/s"),
+        lower(f"{name}, until all are applied", applied, "s"),
+        lower(f"{name}, until the first is ready", min(ready) - began, "s"),
         lower(f"{name}, CPU per certificate", sum(spent.values()), "ms"),
         *(lower(f"{name}, CPU per certificate: {part}", ms, "ms", aims.get(part)) for part, ms in spent.items()),
         *traffic.figures(counted, per=f"certificate of {name}", number=number, aim=MOST_WRITES),
         lower(f"Events per certificate of {name}", _events(kit, places) / number, "objects", MOST_EVENTS),
         *traffic.refused(traffic.refusals(audit), where=name, number=number),
     ]
+
+
+def _cpu(kit: Kit) -> dict[str, float]:
+    """Return the CPU seconds of all who take part: also ours, who apply and watch on the same cores."""
+    return {**kit.cpu(), "tester": time.process_time()}
 
 
 def _issue(kit: Kit, namespace: str, name: str) -> None:

@@ -30,7 +30,9 @@ def measure(kit: Kit) -> list[Measurement]:
     """Return latency and requests; nothing where there is no `named`."""
     if kit.named is None:
         return []
-    issuer = kit.issuer("dns", kit.cluster.pebble("dns", PebbleSettings(), resolver=kit.named.address), _solver(kit))
+    issuer = kit.issuer(
+        "dns", kit.cluster.pebble("dns", PebbleSettings(), resolver=kit.named.address), solvers=[_solver(kit)]
+    )
     namespace = f"bench-{secrets.token_hex(4)}"
     kit.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     _issue(kit, namespace, ["warm-up"], issuer)

@@ -37,10 +37,9 @@ class Kit:
     arrivals: Arrivals
     named: Named | None
 
-    def issuer(self, name: str, ca: Pebble, solver: dict[str, Any] | None = None) -> str:
-        """Create a ClusterIssuer for a CA (and a solver) and wait until it is ready; return its name."""
-        solvers = {} if solver is None else {"solvers": [solver]}
-        spec = {"acme": self.product.acme(name, ca) | solvers}
+    def issuer(self, name: str, ca: Pebble, **acme: object) -> str:
+        """Create a ClusterIssuer for a CA and wait until it is ready; return its name."""
+        spec = {"acme": self.product.acme(name, ca) | acme}
         body = {"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": name}, "spec": spec}
         self.cluster.api.post("/apis/cert-manager.io/v1/clusterissuers", body)
         self.arrivals.issuer_ready(name, seconds=PATIENCE)

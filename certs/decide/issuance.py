@@ -145,13 +145,16 @@ def _request(observed: ObservedCertificate, next_key: Secret, now: datetime, tel
             return DeleteRequest(unnumbered.metadata.name)
         name = request_name(observed.certificate.metadata.name, observed.next_revision)
         return CreateRequest(name, observed.next_revision, tell)
-    if _is_stale(observed, request, next_key):
+    if _is_stale(observed, request, next_key, now):
         return DeleteRequest(request.metadata.name)
     return _outcome(observed, request, next_key, now)
 
 
-def _is_stale(observed: ObservedCertificate, request: CertificateRequest, next_key: Secret) -> bool:
-    """Is it for another spec, another key, or the failure of an earlier attempt?"""
+def _is_stale(observed: ObservedCertificate, request: CertificateRequest, next_key: Secret, now: datetime) -> bool:
+    """Is it for another spec, another key, or what an earlier attempt has failed with?
+
+    A certificate of no use counts as such a failure: its request would bring the same one at each attempt.
+    """
     if changed_fields(observed.certificate, request):
         return True
     try:
@@ -159,16 +162,24 @@ def _is_stale(observed: ObservedCertificate, request: CertificateRequest, next_k
             return True
     except InvalidRequest:
         return True
-    ready = find_condition(request.status.conditions, "Ready")
     since = find_condition(observed.certificate.status.conditions, "Issuing")
+    failed_at = _failed_at(request, next_key, now)
     return (
-        ready is not None
-        and ready.reason == "Failed"
-        and request.status.failure_time is not None
+        failed_at is not None
         and since is not None
         and since.last_transition_time is not None
-        and request.status.failure_time < since.last_transition_time
+        and failed_at < since.last_transition_time
     )
+
+
+def _failed_at(request: CertificateRequest, next_key: Secret, now: datetime) -> datetime | None:
+    """Return when the issuer gave up or signed what is of no use; None when neither."""
+    ready = find_condition(request.status.conditions, "Ready")
+    if ready is not None and ready.reason == "Failed":
+        return request.status.failure_time
+    if ready is not None and ready.reason == "Issued" and _unfit_certificate(request, next_key, now) is not None:
+        return ready.last_transition_time
+    return None
 
 
 def _outcome(
@@ -206,12 +217,13 @@ def _say_waiting(observed: ObservedCertificate, next_key: Secret, now: datetime)
 
 
 def _why_waiting(observed: ObservedCertificate, request: CertificateRequest | None) -> str:
-    if request is None:
+    """Return what the issuer says; where it says nothing, that somebody has to approve if that is so."""
+    ready = find_condition(request.status.conditions, "Ready") if request is not None else None
+    if ready is not None:
+        return ready.message if not ready.message.endswith('"pending"') else ""
+    if request is None or observed.auto_approve or is_judged(request):
         return ""
-    if not observed.auto_approve and not is_judged(request):
-        return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
-    ready = find_condition(request.status.conditions, "Ready")
-    return ready.message if ready is not None and not ready.message.endswith('"pending"') else ""
+    return f'Waiting for an approver to approve or deny CertificateRequest "{request.metadata.name}"'
 
 
 def _wants_temporary(observed: ObservedCertificate, next_key: Secret) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from certs.api.certificaterequest import CertificateRequest, CertificateRequestS
 from certs.api.core import Secret, SecretMeta
 from certs.api.issuer import AnyIssuer, issuer_types
 from certs.api.meta import (
+    KubeObject,
     ObjectMeta,
     is_true,
     owner_reference,
@@ -115,12 +117,13 @@ class CertificateController:
             case StoreNextKey():
                 self._store_next_key(observed, step)
             case DeleteNextKey():
-                client.delete(Secret, namespace, step.name)
+                keys = (observed.next_key, *observed.leftover_keys)
+                client.delete(Secret, namespace, step.name, uid=_uid_of(step.name, keys))
                 self._world.tell(certificate, step.tell, f"{COMPONENT}-key-manager")
             case CreateRequest():
                 self._create_request(observed, step)
             case DeleteRequest():
-                client.delete(CertificateRequest, namespace, step.name)
+                client.delete(CertificateRequest, namespace, step.name, uid=_uid_of(step.name, observed.requests))
             case WriteTemporary() | WriteSecret() | RewriteSecret():
                 self._secret.act(observed, step, now)
             case AskRenewalInfo():
@@ -210,6 +213,11 @@ class CertificateController:
             self._world.client.get(CertificateRequest, certificate.metadata.namespace, step.name)
             return
         self._world.tell(certificate, step.tell, f"{COMPONENT}-request-manager")
+
+
+def _uid_of(name: str, among: Iterable[KubeObject | None]) -> str:
+    """Return whom the decision was about: one of that name that was made since is another."""
+    return next((one.metadata.uid for one in among if one is not None and one.metadata.name == name), "")
 
 
 def signs_at_once(issuer: AnyIssuer | None) -> bool:

@@ -106,7 +106,8 @@ class OrderController:
                 if step.tell is not None:
                     self._world.tell(order, (step.tell,), COMPONENT)
             case DeleteChallenge():
-                self._world.client.delete(Challenge, order.metadata.namespace, step.name)
+                uid = next((one.metadata.uid for one in observed.challenges if one.metadata.name == step.name), "")
+                self._world.client.delete(Challenge, order.metadata.namespace, step.name, uid=uid)
 
     def report(self, observed: ObservedOrder, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the status and in an event what holds the Order up; its state stays, since it may still succeed."""

@@ -119,7 +119,8 @@ class RequestController:
                     (Tell(step.reason, f'Deleting order "{step.name}": {step.why}', "Warning"),),
                     ACME,
                 )
-                client.delete(Order, request.metadata.namespace, step.name)
+                uid = observed.order.metadata.uid if observed.order is not None else ""
+                client.delete(Order, request.metadata.namespace, step.name, uid=uid)
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell in an event; the conditions speak of the issuer, not of our trouble with the API server."""

@@ -22,6 +22,7 @@ from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import KubeObject, ObjectMeta, controller_of
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane
+from shim.kube.store import version_of
 from shim.stores import CREDENTIALS, ISSUER, PASSWORD, SECRET, Stores
 
 # These exist only because something was begun, which is finished before the next is.
@@ -54,7 +55,7 @@ class Watches:
         stores.cluster_issuers.subscribe(self._own("clusterissuers"))
         stores.cluster_issuers.subscribe(self._waiting)
         stores.secrets.subscribe(self._secret)
-        stores.secret_metadata.subscribe(self._secret)
+        stores.secret_metadata.subscribe(self._secret_metadata)
 
     def _wake(self, controller: str, namespace: str, name: str, lane: Lane | None = None) -> None:
         usual = Lane.UNDERWAY if controller in PARTS_OF_AN_ISSUANCE else Lane.FRESH
@@ -122,6 +123,15 @@ class Watches:
         for issuer in issuers:
             for challenge in stores.challenges.by_index(ISSUER, f"{issuer.metadata.namespace}/{issuer.metadata.name}"):
                 self._wake("challenges", challenge.metadata.namespace, challenge.metadata.name)
+
+    def _secret_metadata(self, old: SecretMetadata | None, new: SecretMetadata | None) -> None:
+        """A Secret of which only this is watched; of ours the whole is, and what is known from there has been told."""
+        if new is not None:
+            whole = self._stores.secrets.get(new.metadata.namespace, new.metadata.name)
+            is_same = whole is not None and whole.metadata.uid == new.metadata.uid
+            if whole is not None and is_same and version_of(whole) >= version_of(new):
+                return
+        self._secret(old, new)
 
     def _signed_by(self, issuer: Issuer | ClusterIssuer) -> None:
         """The requests that a CA's Secret signs: the issuer need not have noticed that it was gone."""

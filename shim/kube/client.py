@@ -1,7 +1,8 @@
 """The typed client: the few verbs we use, each one request with a deadline, each answer typed.
 
-The answer of every write goes straight into the store of its kind (`stores`), so that the next
-`observe` sees it without waiting for the watch; the store keeps whichever is newer.
+The answer of every write and of every read goes straight into the store of its kind (`stores`), so that the
+next `observe` sees it without waiting for the watch; the store keeps whichever is newer.  So who is refused with
+AlreadyExists reads the object, and goes on with it.
 """
 
 from __future__ import annotations

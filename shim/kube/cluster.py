@@ -94,7 +94,7 @@ class Cluster:
             informer.stop()
 
     def offer(self, obj: KubeObject) -> None:
-        """Put the answer of a write into the store of its kind, if that is followed and covers it."""
+        """Put an object from an answer into the store of its kind, if that is followed and covers it."""
         informer = self._informers.get(type(obj))
         if informer is not None and informer.selection.covers(obj):
             informer.store.offer(obj)

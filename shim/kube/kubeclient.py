@@ -27,7 +27,7 @@ class Stores(Protocol):
     """Where answers go; `shim.kube.cluster.Cluster` is one."""
 
     def offer(self, obj: KubeObject) -> None:
-        """Take an object as a write left it."""
+        """Take an object as the API server has it."""
 
     def forget(self, kind: type[KubeObject], namespace: str, name: str, uid: str) -> None:
         """Take away an object that is gone for good."""
@@ -48,7 +48,7 @@ class KubeClient:
     def get(self, kind: type[ObjectT], namespace: str, name: str) -> ObjectT:
         """Read one object; NotFound when it is not there."""
         target = _Target(kind.resource, namespace, name)
-        return _decoded(kind, self._send("GET", "read", target), target)
+        return self._offered(_decoded(kind, self._send("GET", "read", target), target))
 
     def create(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
         """Create it; AlreadyExists when one of that name is there.  With `generate_name` the server names it."""
@@ -96,6 +96,8 @@ class KubeClient:
         try:
             body = self._send("DELETE", "delete", target, body=msgspec.json.encode(options))
         except NotFound:
+            if uid and self._stores is not None:  # the watch lags, and would have us delete it again
+                self._stores.forget(kind, namespace, name, uid)
             return
         self._take_deletion(kind, target, body)
 

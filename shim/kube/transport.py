@@ -17,8 +17,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -38,6 +39,10 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 CONNECT_WITHIN: Final = 5.0  # one lost SYN (1 s) and its repetition (3 s) fit in
 ANSWER_WITHIN: Final = 30.0  # admission webhooks behind the API server may take 10 s each
+# For how long credentials are used without asking the library again, in seconds.  Its hook goes through the whole
+# environment (in a pod, some lines for each Service of the namespace), which was a quarter of the CPU of a request.
+# It renews minutes before they expire, so a second more does not matter.
+CREDENTIALS_FOR: Final = 1.0
 SPARE_CONNECTIONS: Final = 16  # beside the workers': one for each informer, the lease, the events
 
 _CHUNK: Final = 65536
@@ -127,7 +132,13 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 class Transport:
     """One API server.  Thread-safe; `workers` is how many threads ask at the same time."""
 
-    def __init__(self, configuration: Configuration, *, workers: int = 8) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        workers: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         configuration.connection_pool_maxsize = workers + SPARE_CONNECTIONS
         configuration.retries = False
         self._configuration = configuration
@@ -136,7 +147,9 @@ class Transport:
         self._pool.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         self._pool.connection_pool_kw["socket_options"] = _socket_options()
         self._headers = {"User-Agent": f"certshim/{version('certshim')}"}
+        self._clock = clock
         self._refreshing = threading.Lock()
+        self._known: tuple[Mapping[str, str], float] = ({}, float("-inf"))  # credentials, and until when they are used
 
     def request(
         self,
@@ -221,6 +234,8 @@ class Transport:
             )
             try:
                 if response.status >= 300:
+                    if response.status == HTTPStatus.UNAUTHORIZED:
+                        self._known = {}, float("-inf")
                     raise _refusal(attempt, response, within)
                 yield response
             finally:
@@ -236,12 +251,17 @@ class Transport:
 
     def _credentials(self, attempt: str) -> Mapping[str, str]:
         """Return the Authorization header, refreshed by the library when due; none with a client certificate."""
+        known, until = self._known
+        if self._clock() < until:
+            return known
         try:
             with self._refreshing:  # its refresh hooks write to the configuration
                 settings: Mapping[str, Any] = self._configuration.auth_settings()
+                known = {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
+                self._known = known, self._clock() + CREDENTIALS_FOR
         except (config.ConfigException, OSError) as error:
             raise Unavailable(f"{attempt}: no credentials: {error}") from error
-        return {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
+        return known
 
 
 def connect(kubeconfig: str = "", *, context: str = "", workers: int = 8) -> Transport:

@@ -98,6 +98,15 @@ class API:
         """Create, and return the decoded answer."""
         return self._send("POST", path, body).json()
 
+    def put(self, path: str, body: Mapping[str, object]) -> Any:
+        """Replace, and return the decoded answer."""
+        return self._send("PUT", path, body).json()
+
+    def merge(self, path: str, body: Mapping[str, object], manager: str = "kit") -> Any:
+        """Change by a JSON merge patch (RFC 7386) as a field manager, and return the object; never creates one."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        return self._send("PATCH", path, body, {"fieldManager": manager}, kind).json()
+
     def apply(self, path: str, body: Mapping[str, object]) -> Any:
         """Server-side apply one object at its path, and return it."""
         kind = {"Content-Type": "application/apply-patch+yaml"}

@@ -194,6 +194,13 @@ class Cluster:
         """End the API server at once (SIGKILL): connections are reset, then refused."""
         self._running["kube-apiserver"].kill()
 
+    def stop_apiserver(self, *, grace: float = 5.0) -> None:
+        """Have the API server end in order (SIGTERM), as in an upgrade, and end it when it has not after a while.
+
+        It takes no new connections then and answers what was asked, but its watches go on until the end.
+        """
+        self._running["kube-apiserver"].stop(grace=grace)
+
     def restart_apiserver(self) -> None:
         """Start the API server again on its port (killing it first if it runs) and wait until it is ready."""
         self.kill_apiserver()

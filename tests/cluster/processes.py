@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -76,6 +77,14 @@ class Process:
         if self.running:
             self._popen.kill()
         self._popen.wait()
+
+    def freeze(self) -> None:
+        """Stop it where it is (SIGSTOP), until `thaw`; no error when it has ended."""
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT); no error when it runs or has ended."""
+        self._popen.send_signal(signal.SIGCONT)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Ask it to end, and end it when it has not after `grace` seconds; safe to repeat."""

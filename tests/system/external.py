@@ -93,7 +93,8 @@ class Appliance:
             found = self.shop.get("CertificateRequest", name)
             if found is None or found["spec"]["issuerRef"]["group"] != GROUP:
                 return None
-            return found if self.shop.condition("CertificateRequest", name, "Approved") else None
+            conditions = found.get("status", {}).get("conditions", [])
+            return found if any(one["type"] == "Approved" for one in conditions) else None
 
         return eventually(look, f"request {name} is approved")
 

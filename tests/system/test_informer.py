@@ -93,6 +93,20 @@ def test_it_follows_pages_changes_and_deletions(transport: Transport, follow: Fo
     assert store.get(namespace, "early-1") is None
 
 
+def test_who_finds_it_made_already_has_it_in_the_store(transport: Transport, namespace: str) -> None:
+    """Made by a process that was killed since, or by a request whose answer was lost: whatever the watch says."""
+    behind = Cluster(transport, namespace=namespace, pace=PACE)  # it never starts: a watch that is cut all the time
+    store = behind.follow(Service)
+    KubeClient(transport).create(service(namespace, "web"), field_manager=MANAGER)
+    with pytest.raises(AlreadyExists):
+        behind.client.create(service(namespace, "web"), field_manager=MANAGER)
+    assert store.get(namespace, "web") is None
+
+    behind.client.get(Service, namespace, "web")
+
+    assert store.get(namespace, "web") is not None
+
+
 def test_a_write_is_in_the_store_before_the_watch_says_so(follow: Followed, namespace: str) -> None:
     """Each verb's answer is visible when the call returns, and the watch does not tell it again."""
     followed = follow(Service)

@@ -309,6 +309,28 @@ def test_renewed_by_hand_the_back_off_is_over(shop: Shop, appliance: Appliance) 
     assert issued(shop, "web").is_pair
 
 
+def test_a_certificate_of_no_use_is_not_offered_again(shop: Shop, appliance: Appliance) -> None:
+    """The attempt fails; the next one makes another request, and is served."""
+    shop.apply(certificate("web", REF, dnsNames=[shop.host()]))
+    before = appliance.approved("web-1")["metadata"]["uid"]
+    ready = condition("Ready", reason="Issued", message="here you are")
+    say(shop, "CertificateRequest", "web-1", ready, certificate=encoded(b"garbage"))
+    eventually(
+        lambda: shop.condition("Certificate", "web", "Issuing").get("reason") == "InvalidCertificate",
+        "the attempt ends",
+    )
+    time.sleep(1)  # conditions tell time in seconds
+
+    renew(shop, "web")
+
+    eventually(
+        lambda: (shop.get("CertificateRequest", "web-1") or {"metadata": {"uid": before}})["metadata"]["uid"] != before,
+        "there is another request",
+    )
+    appliance.sign("web-1")
+    assert issued(shop, "web").is_pair
+
+
 def renew(shop: Shop, name: str) -> None:
     """Do as `cmctl renew` and `kubectl cert-manager renew` do."""
     message = "Certificate re-issuance manually triggered"

@@ -156,9 +156,9 @@ def request(
     )
 
 
-def issued(of: CertificateRequest, chain: bytes | None = None) -> CertificateRequest:
+def issued(of: CertificateRequest, chain: bytes | None = None, at: datetime = NOW) -> CertificateRequest:
     """Return the request as it is once its issuer has signed."""
-    ready = condition("Ready", reason="Issued", message="Certificate fetched from issuer successfully")
+    ready = condition("Ready", reason="Issued", message="Certificate fetched from issuer successfully", since=at)
     status = CertificateRequestStatus(conditions=(condition("Approved"), ready), certificate=chain or signed(of))
     return with_status(of, status)
 

@@ -55,6 +55,8 @@ from tests.certs.decide.objects import (
 HOUR = timedelta(hours=1)
 KEY = "shop-next"
 SINCE = NOW - HOUR
+BEFORE = SINCE - timedelta(seconds=1)
+GOOD = issued(request(), at=BEFORE)
 ISSUING = condition(
     "Issuing", reason="DoesNotExist", message="Issuing certificate as Secret does not exist", since=SINCE
 )
@@ -145,6 +147,21 @@ def test_the_key_comes_before_the_word() -> None:
             issuing(failed(request(), at=SINCE - timedelta(seconds=1))),
             DeleteRequest("shop-1"),
             id="request failed in an earlier attempt",
+        ),
+        pytest.param(
+            issuing(issued(request(), b"garbage", at=BEFORE)),
+            DeleteRequest("shop-1"),
+            id="request got no certificate in an earlier attempt",
+        ),
+        pytest.param(
+            issuing(issued(request(), signed(request(), not_before=NOW - 100 * DAY), at=BEFORE)),
+            DeleteRequest("shop-1"),
+            id="request's certificate has expired before this attempt",
+        ),
+        pytest.param(
+            issuing(GOOD),
+            WriteSecret(GOOD),
+            id="request got a good certificate before it was said that one is needed",
         ),
         pytest.param(issuing(request(revision="one")), DeleteRequest("shop-one"), id="request has no revision"),
         pytest.param(issuing(key=secret(KEY, data={})), DeleteNextKey(KEY), id="next key is empty"),
@@ -310,6 +327,12 @@ def test_what_holds_an_issuance_up_is_said_where_people_look(message: str, expec
         ),
         pytest.param((condition("Approved"),), False, ISSUING.message, id="approved"),
         pytest.param((), True, ISSUING.message, id="we approve, in a moment"),
+        pytest.param(
+            (condition("Ready", "False", reason="Pending", message="approve me"),),
+            False,
+            "approve me",
+            id="the issuer's own controller has said",
+        ),
     ],
 )
 def test_that_an_approver_is_waited_for_is_said(

@@ -85,6 +85,16 @@ def test_the_answer_of_a_write_is_in_the_store(followed: Cluster, client: KubeCl
     assert (found.spec.external_name, found.metadata.labels) == ("x", {"a": "b"})
 
 
+def test_the_answer_of_a_read_is_in_the_store(server: FakeAPIServer, followed: Cluster, client: KubeClient) -> None:
+    """What another process made, and the watch has not told of yet, is there when it was read."""
+    KubeClient(followed.transport).create(service(), field_manager="m")
+    assert followed.store(Service).get("shop", "web") is None
+
+    client.get(Service, "shop", "web")
+
+    assert followed.store(Service).get("shop", "web") is not None
+
+
 def test_a_deleted_object_leaves_the_store(followed: Cluster, client: KubeClient) -> None:
     """When the server says Success the object is gone, and a late older answer does not bring it back."""
     created = client.create(service(), field_manager="m")
@@ -107,6 +117,18 @@ def test_an_object_with_finalizers_stays_in_the_store(followed: Cluster, client:
 def test_deleting_what_is_missing_is_no_error(client: KubeClient) -> None:
     """A repeated deletion finds nothing to do."""
     client.delete(Service, "shop", "web")
+
+
+def test_what_is_found_gone_already_leaves_the_store(
+    server: FakeAPIServer, followed: Cluster, client: KubeClient
+) -> None:
+    """The watch lags: whoever goes on from the store would delete it again and again."""
+    created = client.create(service(), field_manager="m")
+    server.remove(created)
+
+    client.delete(Service, "shop", "web", uid=created.metadata.uid)
+
+    assert followed.store(Service).get("shop", "web") is None
 
 
 @pytest.mark.parametrize(

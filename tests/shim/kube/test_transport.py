@@ -5,22 +5,35 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 from kubernetes.client.configuration import Configuration
 
 from shim.kube.errors import KubeError, Unavailable
-from shim.kube.transport import Cut, Transport, connect
-from tests.fakes.apiserver import FakeAPIServer, Stream
+from shim.kube.transport import CREDENTIALS_FOR, Cut, Transport, connect
+from tests.fakes.apiserver import FakeAPIServer, Status, Stream
 
 
-def with_hook(server: FakeAPIServer, refresh: Callable[[Configuration], None]) -> Transport:
+def with_hook(
+    server: FakeAPIServer, refresh: Callable[[Configuration], None], clock: Callable[[], float] = lambda: 0.0
+) -> Transport:
     """Return a transport whose credentials are refreshed by that hook."""
     configuration = Configuration(host=server.url)
     configuration.api_key = {"BearerToken": "initial", "authorization": "initial"}  # renamed in release 36
     configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]  # declared None by the library
-    return Transport(configuration)
+    return Transport(configuration, clock=clock)
+
+
+def numbered() -> Callable[[Configuration], None]:
+    """Return a hook that brings another token each time."""
+    numbers = count(1)
+
+    def refresh(settings: Configuration) -> None:
+        settings.api_key = dict.fromkeys(settings.api_key, f"Bearer {next(numbers)}")
+
+    return refresh
 
 
 def test_the_token_of_a_kubeconfig_is_sent(server: FakeAPIServer, transport: Transport) -> None:
@@ -31,19 +44,26 @@ def test_the_token_of_a_kubeconfig_is_sent(server: FakeAPIServer, transport: Tra
 
 
 def test_a_token_is_refreshed(server: FakeAPIServer) -> None:
-    """The library's hook is asked before each request, so a rotated token is used at once."""
-    tokens = iter(["first", "second"])
-
-    def refresh(settings: Configuration) -> None:
-        token = f"Bearer {next(tokens)}"
-        settings.api_key = dict.fromkeys(settings.api_key, token)
-
-    transport = with_hook(server, refresh)
-    for _ in range(2):
+    """The library's hook is asked again after a second, not at each request, so a rotated token is used soon."""
+    moments = iter([0.0, 0.0, 0.9 * CREDENTIALS_FOR, CREDENTIALS_FOR, CREDENTIALS_FOR])
+    transport = with_hook(server, numbered(), lambda: next(moments))
+    for _ in range(3):
         transport.request("GET", "/api/v1/services", attempt="cannot try")
     transport.close()
 
-    assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer first", "Bearer second"]
+    assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer 1", "Bearer 1", "Bearer 2"]
+
+
+def test_a_token_that_is_refused_is_not_used_again(server: FakeAPIServer) -> None:
+    """After a 401 the hook is asked at once."""
+    transport = with_hook(server, numbered())
+    server.script("list", Status(401))
+    with pytest.raises(KubeError):
+        transport.request("GET", "/api/v1/services", attempt="cannot try")
+    transport.request("GET", "/api/v1/services", attempt="cannot try")
+    transport.close()
+
+    assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer 1", "Bearer 2"]
 
 
 def test_a_token_that_cannot_be_read_is_unavailable(server: FakeAPIServer) -> None:
