@@ -110,15 +110,6 @@ class Watches:
         if owner is not None and owner.kind == "Certificate":
             self._wake("certificates", metadata.namespace, owner.name)
 
-    def _secret_metadata(self, old: SecretMetadata | None, new: SecretMetadata | None) -> None:
-        """A Secret of which only this is watched; of ours the whole is, and what is known from there has been told."""
-        if new is not None:
-            whole = self._stores.secrets.get(new.metadata.namespace, new.metadata.name)
-            is_same = whole is not None and whole.metadata.uid == new.metadata.uid
-            if whole is not None and is_same and version_of(whole) >= version_of(new):
-                return
-        self._secret(old, new)
-
     def _credentials(self, secret: ObjectMeta) -> None:
         """The Challenges of the issuers whose DNS-01 solvers have their credentials there."""
         stores = self._stores
@@ -132,6 +123,15 @@ class Watches:
         for issuer in issuers:
             for challenge in stores.challenges.by_index(ISSUER, f"{issuer.metadata.namespace}/{issuer.metadata.name}"):
                 self._wake("challenges", challenge.metadata.namespace, challenge.metadata.name)
+
+    def _secret_metadata(self, old: SecretMetadata | None, new: SecretMetadata | None) -> None:
+        """A Secret of which only this is watched; of ours the whole is, and what is known from there has been told."""
+        if new is not None:
+            whole = self._stores.secrets.get(new.metadata.namespace, new.metadata.name)
+            is_same = whole is not None and whole.metadata.uid == new.metadata.uid
+            if whole is not None and is_same and version_of(whole) >= version_of(new):
+                return
+        self._secret(old, new)
 
     def _signed_by(self, issuer: Issuer | ClusterIssuer) -> None:
         """The requests that a CA's Secret signs: the issuer need not have noticed that it was gone."""

@@ -251,44 +251,6 @@ def test_the_secret_of_a_password_wakes_who_needs_it(put: Put, stores: Stores, w
     assert woken() == {CERTIFICATE}
 
 
-@pytest.mark.parametrize(
-    ("version", "uid", "keys"),
-    [
-        pytest.param("9", "uid-1", set(), id="known as a whole, and told from there"),
-        pytest.param("8", "uid-1", set(), id="older than what is known"),
-        pytest.param("10", "uid-1", {CERTIFICATE}, id="newer"),
-        pytest.param("9", "uid-2", {CERTIFICATE}, id="another of that name"),
-    ],
-)
-@pytest.mark.usefixtures("everything")
-def test_metadata_of_what_is_known_as_a_whole_is_no_news(
-    stores: Stores, woken: Woken, version: str, uid: str, keys: set[Key]
-) -> None:
-    """Both watches bring each change of a Secret of ours; the second to bring it wakes nobody."""
-    whole = secret(labels=OURS)
-    known = msgspec.structs.replace(whole.metadata, uid="uid-1", resource_version="9")
-    offer(stores, msgspec.structs.replace(whole, metadata=known))
-    assert woken() == {CERTIFICATE}
-
-    offer(stores, SecretMetadata(ObjectMeta(name="shop-tls", namespace="web", uid=uid, resource_version=version)))
-
-    assert woken() == keys
-
-
-@pytest.mark.usefixtures("everything")
-def test_the_end_of_a_secret_is_told_whoever_brings_it(stores: Stores, woken: Woken) -> None:
-    """Also while the watch of the whole still has it."""
-    whole = secret(labels=OURS)
-    known = msgspec.structs.replace(whole.metadata, uid="uid-1", resource_version="9")
-    offer(stores, msgspec.structs.replace(whole, metadata=known))
-    offer(stores, SecretMetadata(ObjectMeta(name="shop-tls", namespace="web", uid="uid-1", resource_version="9")))
-    woken()
-
-    stores.secret_metadata.forget("web", "shop-tls", uid="uid-1")
-
-    assert woken() == {CERTIFICATE}
-
-
 def over_dns(solver: DNS01Solver, of: Issuer | ClusterIssuer) -> Issuer | ClusterIssuer:
     acme = of.spec.acme
     assert acme is not None
@@ -326,3 +288,41 @@ def test_the_secret_of_dns_credentials_wakes_the_challenges(
     elsewhere = secret("credentials", labels=OURS)
     put(msgspec.structs.replace(elsewhere, metadata=msgspec.structs.replace(elsewhere.metadata, namespace="certs")))
     assert woken() == {Key("challenges", "web", "shop-1-1234-b.test")}
+
+
+@pytest.mark.parametrize(
+    ("version", "uid", "keys"),
+    [
+        pytest.param("9", "uid-1", set(), id="known as a whole, and told from there"),
+        pytest.param("8", "uid-1", set(), id="older than what is known"),
+        pytest.param("10", "uid-1", {CERTIFICATE}, id="newer"),
+        pytest.param("9", "uid-2", {CERTIFICATE}, id="another of that name"),
+    ],
+)
+@pytest.mark.usefixtures("everything")
+def test_metadata_of_what_is_known_as_a_whole_is_no_news(
+    stores: Stores, woken: Woken, version: str, uid: str, keys: set[Key]
+) -> None:
+    """Both watches bring each change of a Secret of ours; the second to bring it wakes nobody."""
+    whole = secret(labels=OURS)
+    known = msgspec.structs.replace(whole.metadata, uid="uid-1", resource_version="9")
+    offer(stores, msgspec.structs.replace(whole, metadata=known))
+    assert woken() == {CERTIFICATE}
+
+    offer(stores, SecretMetadata(ObjectMeta(name="shop-tls", namespace="web", uid=uid, resource_version=version)))
+
+    assert woken() == keys
+
+
+@pytest.mark.usefixtures("everything")
+def test_the_end_of_a_secret_is_told_whoever_brings_it(stores: Stores, woken: Woken) -> None:
+    """Also while the watch of the whole still has it."""
+    whole = secret(labels=OURS)
+    known = msgspec.structs.replace(whole.metadata, uid="uid-1", resource_version="9")
+    offer(stores, msgspec.structs.replace(whole, metadata=known))
+    offer(stores, SecretMetadata(ObjectMeta(name="shop-tls", namespace="web", uid="uid-1", resource_version="9")))
+    woken()
+
+    stores.secret_metadata.forget("web", "shop-tls", uid="uid-1")
+
+    assert woken() == {CERTIFICATE}
