@@ -11,14 +11,14 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import admission, ca, issuance, memory, renewal, report, restart, throughput, webhook
+from bench import admission, ca, dns01, issuance, memory, renewal, report, restart, throughput, webhook
 from bench.kit import running
 from bench.machine import ROOT, head
 from bench.measurement import Measurement
 
 # In the order in which they run: memory tells of all before it, admission fills the cluster.  The others have a kit
 # each, with new processes, or (the webhook) none.
-ON_THE_KIT: Final = ("issuance", "renewal", "throughput", "memory", "admission")
+ON_THE_KIT: Final = ("issuance", "dns01", "renewal", "throughput", "memory", "admission")
 NAMES: Final = (*ON_THE_KIT, "ca", "restart", "webhook")
 MANY: Final = 200
 MANY_QUICK: Final = 50
@@ -71,6 +71,7 @@ def _measure_on_kit(wanted: frozenset[str], many: int, notes: list[str]) -> Iter
         issuer = kit.issuer("pebble", kit.cluster.ca)
         steps: dict[str, Callable[[], list[Measurement]]] = {
             "issuance": lambda: issuance.measure(kit, issuer),
+            "dns01": lambda: dns01.measure(kit),
             "renewal": lambda: renewal.measure(kit),
             "throughput": lambda: throughput.measure(kit, issuer, many),
             "memory": lambda: memory.measure(kit),

@@ -15,6 +15,8 @@ from typing import Any
 from bench import procfs
 from bench.arrivals import Arrival, Arrivals
 from tests.cluster import Cluster, PartFailed, Pebble, Process
+from tests.cluster.debian import NoPackage
+from tests.cluster.named import Named
 from tests.product import Product
 
 PATIENCE = 60.0  # seconds; what is waited for takes one or two on an idle machine
@@ -23,15 +25,19 @@ INGRESSES = "/apis/networking.k8s.io/v1/namespaces/{}/ingresses"
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Everything running; `webhook` is None when it did not start, and the figures are then without admission."""
+    """Everything running; `webhook` is None when it did not start, and the figures are then without admission.
+
+    `named` is None where the program cannot be had; there is nothing to measure of DNS-01 then.
+    """
 
     cluster: Cluster
     product: Product
     shim: Process
     webhook: Process | None
     arrivals: Arrivals
+    named: Named | None
 
-    def issuer(self, name: str, ca: Pebble, **acme: str) -> str:
+    def issuer(self, name: str, ca: Pebble, **acme: object) -> str:
         """Create a ClusterIssuer for a CA and wait until it is ready; return its name."""
         spec = {"acme": self.product.acme(name, ca) | acme}
         body = {"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": name}, "spec": spec}
@@ -86,10 +92,26 @@ def running(notes: list[str]) -> Iterator[Kit]:
     with Cluster() as cluster:
         product = Product(cluster)
         product.install()
-        shim = product.start_shim()
+        named = _named(cluster, notes)
+        shim = product.start_shim(*_resolving(named))
         webhook = _webhook(product, notes)
         with Arrivals(cluster.admin) as arrivals:
-            yield Kit(cluster, product, shim, webhook, arrivals)
+            yield Kit(cluster, product, shim, webhook, arrivals, named)
+
+
+def _resolving(named: Named | None) -> tuple[str, ...]:
+    """Return the flags by which the shim finds it."""
+    if named is None:
+        return ()
+    return (f"--dns01-recursive-nameservers={named.address}", f"--dns01-authoritative-port={named.port}")
+
+
+def _named(cluster: Cluster, notes: list[str]) -> Named | None:
+    try:
+        return cluster.named("named", "dns.test")
+    except NoPackage as error:
+        notes.append(f"DNS-01 is not measured: {error}")
+        return None
 
 
 def _webhook(product: Product, notes: list[str]) -> Process | None:

@@ -56,6 +56,7 @@ from shim.kube.transport import connect
 from shim.metrics import CONTENT_TYPE, Metrics
 from shim.responder import Responder
 from shim.settings import Settings
+from shim.solvers.dns01.solver import DNS01
 from shim.solvers.http01 import HTTP01
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import follow
@@ -134,12 +135,13 @@ class Shim:
         http01 = HTTP01(
             stores, world.client, settings.responders, SelfCheck(settings.nameservers, settings.self_check_port)
         )
+        dns01 = DNS01(world.secrets, self._cluster.transport, settings.dns, world.issuer_namespace)
         return (
             Loop[ObservedIngress, ingress.Step](IngressController(world), self._queue, hook=hook),
             Loop[ObservedCertificate, certificatesteps.Step](CertificateController(world), self._queue, hook=hook),
             Loop[ObservedRequest, request.Step](RequestController(world), self._queue, hook=hook),
             Loop[ObservedOrder, order.Step](OrderController(world), self._queue, hook=hook),
-            Loop[ObservedChallenge, challenge.Step](ChallengeController(world, http01), self._queue, hook=hook),
+            Loop[ObservedChallenge, challenge.Step](ChallengeController(world, http01, dns01), self._queue, hook=hook),
             Loop[ObservedIssuer, issuer.Step](
                 IssuerController(world, stores.issuers, "issuers"), self._queue, hook=hook
             ),

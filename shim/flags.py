@@ -171,6 +171,14 @@ def nameservers(value: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def dns_servers(value: str) -> tuple[str, ...]:
+    """Read a list of ip:port and of https://… (DNS over HTTPS)."""
+    found: list[str] = []
+    for word in words(value):
+        found.extend((word,) if word.startswith("https://") else nameservers(word))
+    return tuple(found)
+
+
 # What both processes have: they must agree on which Ingresses ask for certificates, and from whom.
 KUBECONFIG: Final = Flag(
     "kubeconfig",

@@ -13,6 +13,7 @@ from certs.wanted import Settings as IngressSettings
 from shim import flags
 from shim.controllers.world import ControllerSettings
 from shim.flags import Address, Flag
+from shim.solvers.dns01.solver import DNSSettings
 from shim.solvers.http01 import Responders
 
 WITHOUT_APPROVER: Final = "-certificaterequests-approver"
@@ -68,6 +69,30 @@ FLAGS: Final = (
         flags.addresses,
         "How proxies reach it: addresses (ip:port,…), or one DNS name with port",
     ),
+    Flag(
+        "dns01-recursive-nameservers",
+        "",
+        flags.dns_servers,
+        "Resolvers for DNS-01 (ip:port, or https://… for DNS over HTTPS); the system's when empty",
+    ),
+    Flag(
+        "dns01-recursive-nameservers-only",
+        "false",
+        flags.boolean,
+        "Ask these alone whether a record can be seen, and not the authoritative servers",
+    ),
+    Flag(
+        "dns01-authoritative-port", "53", flags.whole_number(1, 65535), "Port of authoritative servers; the CA uses 53"
+    ),
+    Flag(
+        "issuer-ambient-credentials", "false", flags.boolean, "Let DNS-01 solvers of Issuers use the process' identity"
+    ),
+    Flag(
+        "cluster-issuer-ambient-credentials",
+        "true",
+        flags.boolean,
+        "Let DNS-01 solvers of ClusterIssuers use the process' identity",
+    ),
     Flag("metrics-listen-address", "0.0.0.0:9402", flags.listen_address, "Where metrics are served; 0 for nowhere"),
     Flag(
         "internal-healthz-listen-address", "0.0.0.0:9403", flags.listen_address, "Where /livez and /readyz are served"
@@ -100,6 +125,7 @@ class Settings:
     responders: Responders
     nameservers: tuple[str, ...]
     self_check_port: int
+    dns: DNSSettings
     metrics_listen: Address | None
     healthz_listen: Address | None
     logging_format: str
@@ -129,6 +155,13 @@ def read(given: Mapping[str, str]) -> Settings:
         responders=Responders(hosts=tuple(one.host for one in answering), port=answering[0].port),
         nameservers=values["acme_http01_solver_nameservers"],
         self_check_port=values["acme_http01_self_check_port"],
+        dns=DNSSettings(
+            nameservers=values["dns01_recursive_nameservers"],
+            recursive_only=values["dns01_recursive_nameservers_only"],
+            authoritative_port=values["dns01_authoritative_port"],
+            issuer_ambient=values["issuer_ambient_credentials"],
+            cluster_issuer_ambient=values["cluster_issuer_ambient_credentials"],
+        ),
         metrics_listen=values["metrics_listen_address"],
         healthz_listen=values["internal_healthz_listen_address"],
         logging_format=values["logging_format"],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from msgspec import to_builtins
 
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
@@ -22,6 +25,8 @@ OWNER: Final = "owner"
 SECRET: Final = "secret"  # noqa: S105  an index's name
 PASSWORD: Final = "password"  # noqa: S105  an index's name
 ISSUER: Final = "issuer"
+DNS_NAME: Final = "dns-name"
+CREDENTIALS: Final = "credentials"
 TOKEN: Final = "token"  # noqa: S105  an index's name
 
 # Secrets with this label are ours and watched in full; of all others only the metadata is.
@@ -84,6 +89,9 @@ def follow(cluster: Cluster) -> Stores:
     stores.orders.add_index(ISSUER, lambda order: (issuer_key(order.metadata.namespace, order.spec.issuer_ref),))
     stores.challenges.add_index(ISSUER, lambda one: (issuer_key(one.metadata.namespace, one.spec.issuer_ref),))
     stores.challenges.add_index(TOKEN, lambda challenge: (challenge.spec.token,))
+    stores.challenges.add_index(DNS_NAME, _proven_over_dns)
+    stores.issuers.add_index(CREDENTIALS, _solver_secrets)
+    stores.cluster_issuers.add_index(CREDENTIALS, _solver_secrets)
     stores.requests.add_index(SECRET, _key_secret)
     stores.issuers.add_index(SECRET, _issuer_secrets)
     stores.cluster_issuers.add_index(SECRET, _issuer_secrets)
@@ -121,6 +129,28 @@ def _issuer_secrets(issuer: AnyIssuer) -> tuple[str, ...]:
         return ()
     binding = acme.external_account_binding
     return (acme.private_key_secret_ref.name, *((binding.key_secret_ref.name,) if binding is not None else ()))
+
+
+def _proven_over_dns(challenge: Challenge) -> tuple[str, ...]:
+    return (challenge.spec.dns_name,) if challenge.spec.type == "DNS-01" else ()
+
+
+def _solver_secrets(issuer: AnyIssuer) -> tuple[str, ...]:
+    """Return the names of the Secrets that DNS-01 solvers refer to, those in a webhook's own configuration, too."""
+    solvers = issuer.spec.acme.solvers if issuer.spec.acme is not None else ()
+    names = (name for solver in solvers if solver.dns01 is not None for name in _referred(to_builtins(solver.dns01)))
+    return tuple(dict.fromkeys(names))
+
+
+def _referred(plain: object) -> Iterator[str]:
+    """Yield the name in each field that is called …Ref, as all references are."""
+    inner = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list | tuple) else ()
+    for key, value in inner:
+        if isinstance(key, str) and key.lower().endswith("ref") and isinstance(value, dict):
+            name = value.get("name")
+            if isinstance(name, str) and name:
+                yield name
+        yield from _referred(value)
 
 
 def index_owner(obj: KubeObject) -> tuple[str, ...]:

@@ -323,6 +323,19 @@ class DigitalOcean(APIStruct, frozen=True):
     """API token."""
 
 
+class Lexicon(APIStruct, frozen=True):
+    """Any provider that dns-lexicon knows."""
+
+    provider: str
+    """Name of the provider, as dns-lexicon writes it."""
+    zone: str = ""
+    """Name of the zone at the provider; found by lookup when absent."""
+    options: dict[str, Any] = {}
+    """Options of the provider, without dashes before them: texts, numbers and booleans; also ttl."""
+    secret_ref: LocalObjectReference | None = None
+    """Secret whose every key is an option too, such as auth_token."""
+
+
 class RFC2136(APIStruct, frozen=True):
     """Dynamic updates, RFC 2136."""
 
@@ -401,6 +414,8 @@ class DNS01Solver(APIStruct, frozen=True):
     """Cloudflare."""
     digitalocean: DigitalOcean | None = None
     """DigitalOcean DNS."""
+    lexicon: Lexicon | None = None
+    """Any provider that dns-lexicon knows."""
     rfc2136: RFC2136 | None = None
     """Dynamic updates, RFC 2136."""
     route53: Route53 | None = None

@@ -1,12 +1,18 @@
 """The next step for a Challenge.
 
-    (Look) ──> EnsureRoute ──> SelfCheck ──ok──> Answer ──> Look … ──> valid | invalid
-                                   └─ not yet ──> Wait, check again
+    HTTP-01  (Look) ──> EnsureRoute ─┐
+                                     ├─> SelfCheck ──ok──> Answer ──> Look … ──> valid | invalid
+    DNS-01   (Look) ──> Present ─────┘      └─ not yet ──> Wait, check again         └─> CleanUp ──> DropFinalizers
 
 HTTP-01 needs nothing presented per challenge: the responder answers for every Challenge in its store, through
 a route that stays.  So `presented` is true once the route is there, there is no finalizer, and nothing to
 clean up.  What is under way for longer than a moment is written to the status; what is over within it is
 written once, as its end.
+
+DNS-01 leaves a record outside of the cluster, so a finalizer is there before the record is, and goes after it.  The
+finalizer alone tells that there is something to clean up; the status at the end is written before that, since the Order
+need not wait for it.  A deleted Challenge is let go within ten seconds, whatever the DNS does: a record
+that stays harms nobody, a namespace that cannot be deleted does.
 
 `Progress` is what this process remembers and need not store: without it the first question to the CA is
 how the authorization stands, and all goes on from there.
@@ -14,7 +20,7 @@ how the authorization stands, and all goes on from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +30,7 @@ from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import ACMESolver, AnyIssuer
 from certs.api.order import ACMEState
 from certs.decide.effects import Tell
+from certs.decide.solver import is_chosen_from
 from certs.durations import parse_duration
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 
@@ -33,8 +40,28 @@ FIRST_CHECK: Final = timedelta(milliseconds=60)
 LONGEST_CHECK: Final = timedelta(seconds=10)
 # What the incumbent puts on Challenges, now and before; others' finalizers are others' business.
 FINALIZERS: Final = frozenset(("acme.cert-manager.io/finalizer", "finalizer.acme.cert-manager.io"))
+FINALIZER: Final = "acme.cert-manager.io/finalizer"
+# From the deletion (whose time is in whole seconds) until the record is given up; with what is under way then, it stays
+# well below the ten seconds that people bear.
+CLEAN_WITHIN: Final = timedelta(seconds=5)
+# Whatever the time of the deletion: a process that was not there then tries for so long.
+TRIED_FOR: Final = timedelta(seconds=3)
+FIRST_DNS_CHECK: Final = timedelta(seconds=1)
+LONGEST_DNS_CHECK: Final = timedelta(seconds=30)
+LONGEST_CLEAN_PAUSE: Final = timedelta(minutes=5)
+# How long the first Challenge of an Order waits for the others, whose values may stand at the same name: they are
+# made within some milliseconds each, and one change of the name is cheaper than two.
+TOGETHER_WITHIN: Final = timedelta(milliseconds=500)
+TOGETHER_LOOK: Final = timedelta(milliseconds=40)
+# When to look again at a change or a question that a worker has waited a second for, from the beginning of that second.
+UNDERWAY_LOOK: Final = timedelta(milliseconds=1250)
+PRESENTING: Final = "Presenting the DNS-01 challenge"
 AUTHORIZED: Final = "Successfully authorized domain"
-AWAITING_VERDICT: Final = "Waiting for the CA to validate the HTTP-01 challenge"
+
+
+def awaiting_verdict(kind: str) -> str:
+    """Return the reason while the CA is at work."""
+    return f"Waiting for the CA to validate the {kind} challenge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +76,26 @@ class Progress:
     reachable: bool = False
     answered: bool = False
     polls: int = 0
+    cleanups: int = 0
+    cleanup_began: datetime | None = None
+    cleanup_due: datetime | None = None
+    cleanup_problem: str = ""
+    cleaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedChallenge:
-    """A Challenge, its issuer, whether the way to it stands, and what this process remembers."""
+    """A Challenge, its issuer, whether the way to it stands, and what this process remembers.
+
+    `complete` tells whether its Order has all its Challenges, `replaceable` whether the Order would make another one.
+    """
 
     challenge: Challenge
     issuer: AnyIssuer | None = None
-    route_ready: bool = False
+    route_ready: bool = False  # HTTP-01: the route stands; DNS-01: the value has been written
     progress: Progress | None = None
+    complete: bool = True
+    replaceable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +109,30 @@ class EnsureRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Have the Challenge stay until its record is cleaned up; only those that we did not create lack it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Write the value into the DNS, together with those of other Challenges for the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """Take the value out of the DNS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete it, so that its Order makes one with a solver that the issuer has now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """Fetch the token as the CA will."""
+    """Look as the CA will: fetch the token, or ask for the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,42 +150,144 @@ class SetChallengeStatus:
 
 @dataclass(frozen=True, slots=True)
 class DropFinalizers:
-    """Let a deleted Challenge go: there is nothing to clean up.  `kept` are the finalizers of others."""
+    """Let a Challenge go: there is nothing to clean up any more.  `kept` are the finalizers of others."""
 
     kept: tuple[str, ...] = ()
+    tell: tuple[Tell, ...] = ()
 
 
-Step = Look | EnsureRoute | SelfCheck | Answer | SetChallengeStatus | DropFinalizers
+Step = (
+    Look
+    | EnsureRoute
+    | AddFinalizer
+    | Present
+    | SelfCheck
+    | Answer
+    | SetChallengeStatus
+    | CleanUp
+    | Discard
+    | DropFinalizers
+)
 
 
 def decide(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
     """Return the next step.  Raises WaitingForUser or Permanent for what this process cannot do."""
     challenge, progress = observed.challenge, observed.progress
-    if challenge.metadata.deletion_timestamp is not None:
-        return _let_go(challenge)
-    if challenge.status.state.is_final:
-        return DONE
+    if challenge.metadata.deletion_timestamp is not None or challenge.status.state.is_final:
+        return _end(observed, now)
     _refuse_unsupported(challenge)
+    ref = challenge.spec.issuer_ref
     if observed.issuer is None or observed.issuer.spec.acme is None:
-        ref = challenge.spec.issuer_ref
         raise WaitingForUser(
             f'cannot answer for "{challenge.spec.dns_name}": '
             f'{ref.effective_kind} "{ref.name}" does not exist; create it',
             reason="IssuerNotFound",
         )
+    if is_dns(challenge) and (first := _before_dns(observed)) is not None:
+        return first
     if progress is None or not progress.looked:
         return Look()
     if not observed.route_ready:
-        return EnsureRoute()
+        return _present(observed, progress, now) if is_dns(challenge) else EnsureRoute()
     if progress.answered:
         return _await_verdict(challenge, progress, now)
     return _make_reachable(challenge, progress, now)
 
 
-def _let_go(challenge: Challenge) -> Step | Outcome:
+def _before_dns(observed: ObservedChallenge) -> Step | None:
+    """Return what must be done before any credentials are used; raises WaitingForUser where none may be."""
+    why = foreign_solver(observed.challenge, observed.issuer)
+    if why and observed.replaceable:
+        return Discard(why)
+    if why:
+        raise WaitingForUser(why, reason="PresentError")
+    return AddFinalizer() if FINALIZER not in observed.challenge.metadata.finalizers else None
+
+
+def is_dns(challenge: Challenge) -> bool:
+    """Is it proven over DNS?"""
+    return challenge.spec.type == "DNS-01"
+
+
+def foreign_solver(challenge: Challenge, issuer: AnyIssuer | None) -> str:
+    """Return why a Challenge must not get credentials of an issuer, or nothing.
+
+    Its solver must be one of the issuer's, or whoever may create Challenges could have credentials sent anywhere.
+    HTTP-01 has none, and an Order's annotations change its solver.
+    """
+    if not is_dns(challenge):
+        return ""
+    spec, ref = challenge.spec, challenge.spec.issuer_ref
+    name = f"*.{spec.dns_name}" if spec.wildcard else spec.dns_name
+    acme = issuer.spec.acme if issuer is not None else None
+    if acme is not None and is_chosen_from(acme.solvers, spec.solver, name, challenge.metadata.labels):
+        return ""
+    which = f'{ref.effective_kind} "{ref.name}"'
+    has = f"{which} does not have the solver of this Challenge" if acme is not None else f"{which} is not there"
+    return f'cannot use DNS credentials for "{name}": {has}, and only the issuer says where they go'
+
+
+def _present(observed: ObservedChallenge, progress: Progress, now: datetime) -> Step | Outcome:
+    """Write the value, once the Order's other values are known that may stand at the same name."""
+    if not observed.complete and now < progress.since + TOGETHER_WITHIN:
+        return Wait(now + TOGETHER_LOOK, "the Order makes its other Challenges")
+    if now < progress.due:
+        return _tell_or_wait(observed.challenge, progress, PRESENTING, now, presented=False)
+    return Present()
+
+
+def _end(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
+    """Clean up what is outside of the cluster, then let it go; whatever has to be cleaned has our finalizer."""
+    challenge, progress = observed.challenge, observed.progress
+    deleted_at = challenge.metadata.deletion_timestamp
     finalizers = challenge.metadata.finalizers
     kept = tuple(finalizer for finalizer in finalizers if finalizer not in FINALIZERS)
-    return DropFinalizers(kept) if kept != finalizers else DONE
+    if kept == finalizers or (deleted_at is None and not is_dns(challenge)):
+        return DONE
+    if not is_dns(challenge) or (progress is not None and progress.cleaned):
+        return DropFinalizers(kept)
+    if progress is None or progress.cleanup_began is None or progress.cleanup_due is None:
+        return CleanUp()
+    given_up_at = max(deleted_at + CLEAN_WITHIN, progress.cleanup_began + TRIED_FOR) if deleted_at is not None else None
+    if given_up_at is not None and now >= given_up_at:
+        return DropFinalizers(kept, (_left_behind(challenge, progress),))
+    if now >= progress.cleanup_due:
+        return CleanUp()
+    last = progress.cleanup_due if given_up_at is None else min(progress.cleanup_due, given_up_at)
+    return Wait(last, "cleaning up the DNS record again")
+
+
+def _left_behind(challenge: Challenge, progress: Progress) -> Tell:
+    return Tell(
+        "CleanUpError",
+        f"Error cleaning up challenge: the TXT record {record_name(challenge)} with the value {challenge.spec.key} "
+        f"stays in the DNS; remove it by hand. {progress.cleanup_problem or 'The DNS API did not answer in time'}",
+        "Warning",
+    )
+
+
+def record_name(challenge: Challenge) -> str:
+    """Return the name at which the CA asks for the value, RFC 8555 §8.4, without a final dot."""
+    return f"_acme-challenge.{challenge.spec.dns_name.lower().rstrip('.')}"
+
+
+def cleanup_goes_on(progress: Progress | None, now: datetime) -> Progress:
+    """Return what to remember of an attempt at cleaning up that is not over yet: when to ask again."""
+    before = progress or Progress(since=now, due=now)
+    return replace(before, cleanup_began=before.cleanup_began or now, cleanup_due=now + UNDERWAY_LOOK)
+
+
+def cleanup_failed(progress: Progress | None, problem: str, now: datetime, until: datetime | None = None) -> Progress:
+    """Return what to remember of an attempt at cleaning up that failed: when the next is due."""
+    before = progress or Progress(since=now, due=now)
+    pause = min(FIRST_DNS_CHECK * (1 << min(before.cleanups, 10)), LONGEST_CLEAN_PAUSE)
+    return replace(
+        before,
+        cleanups=before.cleanups + 1,
+        cleanup_began=before.cleanup_began or now,
+        cleanup_due=max(until or now, now + pause),
+        cleanup_problem=problem,
+    )
 
 
 def unsupported(kind: str, name: str, solver: ACMESolver) -> str:
@@ -134,9 +295,10 @@ def unsupported(kind: str, name: str, solver: ACMESolver) -> str:
 
     Asked before a Challenge is made, since one cannot be changed: the Order waits for the issuer to be mended.
     """
-    if kind != "HTTP-01" or solver.http01 is None:
-        return f'cannot answer {kind} for "{name}": this release answers HTTP-01 only; give the issuer an http01 solver'
-    if solver.http01.ingress is None:
+    if (solver.http01 if kind == "HTTP-01" else solver.dns01) is None:
+        field = kind.lower().replace("-", "")
+        return f'cannot answer {kind} for "{name}": its solver has no {field}; give the issuer a solver with one'
+    if solver.http01 is not None and solver.http01.ingress is None:
         return (
             f'cannot present HTTP-01 for "{name}": this release routes through Ingresses only; '
             "use http01.ingress in the solver"
@@ -163,7 +325,7 @@ def _make_reachable(challenge: Challenge, progress: Progress, now: datetime) -> 
         return Answer()
     if now >= progress.due:
         return SelfCheck()
-    reason = f"Waiting for HTTP-01 challenge propagation: {progress.check_problem}"
+    reason = f"Waiting for {challenge.spec.type} challenge propagation: {progress.check_problem}"
     return _tell_or_wait(challenge, progress, reason, now)
 
 
@@ -171,8 +333,8 @@ def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcom
     pause = max(parse_duration(said or "0").timedelta, timedelta())
     presented_at = challenge.status.presented_at
     if pause and presented_at is None:
-        reason = f"Waiting {said} before accepting HTTP-01 challenge without self-check"
-        return SetChallengeStatus(in_progress(challenge, reason, now), (*_started(challenge), _presented()))
+        reason = f"Waiting {said} before accepting {challenge.spec.type} challenge without self-check"
+        return SetChallengeStatus(in_progress(challenge, reason, now), (*_started(challenge), _presented(challenge)))
     if pause and presented_at is not None and now < presented_at + pause:
         return Wait(presented_at + pause, f"waiting {said} instead of a self check")
     return Answer()
@@ -182,25 +344,30 @@ def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> S
     """The CA has been told: look again when it is time."""
     if now >= progress.due:
         return Look()
-    return _tell_or_wait(challenge, progress, AWAITING_VERDICT, now)
+    return _tell_or_wait(challenge, progress, awaiting_verdict(challenge.spec.type), now)
 
 
-def _tell_or_wait(challenge: Challenge, progress: Progress, reason: str, now: datetime) -> Step | Outcome:
+def _tell_or_wait(
+    challenge: Challenge, progress: Progress, reason: str, now: datetime, *, presented: bool = True
+) -> Step | Outcome:
     """Wait; but once it has taken a moment, write first what is waited for."""
-    if now - progress.since >= TELL_AFTER and (challenge.status.reason != reason or not challenge.status.processing):
-        tell = () if challenge.status.processing else (*_started(challenge), _presented())
-        return SetChallengeStatus(in_progress(challenge, reason, now), tell)
-    due = progress.due if challenge.status.processing else min(progress.due, progress.since + TELL_AFTER)
+    status = challenge.status
+    stale = status.reason != reason or not status.processing or status.presented != presented
+    if now - progress.since >= TELL_AFTER and stale:
+        tell = (*_started(challenge), *(() if status.presented or not presented else (_presented(challenge),)))
+        return SetChallengeStatus(in_progress(challenge, reason, now, presented=presented), tell)
+    due = progress.due if status.processing else min(progress.due, progress.since + TELL_AFTER)
     return Wait(max(due, now), reason)
 
 
-def in_progress(challenge: Challenge, reason: str, now: datetime) -> ChallengeStatus:
+def in_progress(challenge: Challenge, reason: str, now: datetime, *, presented: bool = True) -> ChallengeStatus:
     """Return the status of a Challenge that is being worked on."""
+    since = (challenge.status.presented_at or now.replace(microsecond=0)) if presented else None
     return msgspec.structs.replace(
         challenge.status,
         processing=True,
-        presented=True,
-        presented_at=challenge.status.presented_at or now.replace(microsecond=0),
+        presented=presented,
+        presented_at=since,
         state=ACMEState.PENDING,
         reason=reason,
     )
@@ -222,7 +389,7 @@ def concluded(challenge: Challenge, state: ACMEState, problem: str, now: datetim
         if valid
         else Tell("Failed", f"Accepting challenge authorization failed: {problem}", "Warning")
     )
-    before = () if challenge.status.processing else (*_started(challenge), _presented())
+    before = (*_started(challenge), *(() if challenge.status.presented else (_presented(challenge),)))
     return SetChallengeStatus(status, (*before, end))
 
 
@@ -242,10 +409,12 @@ def _started(challenge: Challenge) -> tuple[Tell, ...]:
     return () if challenge.status.processing else (Tell("Started", "Challenge scheduled for processing"),)
 
 
-def _presented() -> Tell:
-    return Tell("Presented", "Presented challenge using HTTP-01 challenge mechanism")
+def _presented(challenge: Challenge) -> Tell:
+    return Tell("Presented", f"Presented challenge using {challenge.spec.type} challenge mechanism")
 
 
-def check_pause(checks: int) -> timedelta:
-    """Return how long to wait before the next self check: 60 ms, doubling to 10 s."""
+def check_pause(checks: int, kind: str = "HTTP-01") -> timedelta:
+    """Return how long to wait before the next self check: 60 ms, doubling to 10 s; over DNS 1 s, doubling to 30 s."""
+    if kind == "DNS-01":
+        return min(FIRST_DNS_CHECK * (1 << min(checks, 10)), LONGEST_DNS_CHECK)
     return min(FIRST_CHECK * (1 << min(checks, 10)), LONGEST_CHECK)

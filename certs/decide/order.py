@@ -25,7 +25,7 @@ from certs.api.challenge import Challenge
 from certs.api.issuer import ACMEIssuer, AnyIssuer
 from certs.api.meta import find_condition, is_true
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
-from certs.decide.challenge import AWAITING_VERDICT
+from certs.decide.challenge import FINALIZER, PRESENTING, awaiting_verdict, is_dns
 from certs.decide.effects import Tell
 from certs.durations import parse_duration
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
@@ -118,7 +118,10 @@ def decide(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     if order.metadata.deletion_timestamp is not None or order.status.state.is_failure:
         return DONE
     if order.status.state is ACMEState.VALID and order.status.certificate:
-        return DeleteChallenge(observed.challenges[0].metadata.name) if observed.challenges else DONE
+        # What is still to be cleaned up in the DNS stays until it is, however long that takes: nobody waits for it.
+        served = (one for one in observed.challenges if not (is_dns(one) and FINALIZER in one.metadata.finalizers))
+        first = next(served, None)
+        return DeleteChallenge(first.metadata.name) if first is not None else DONE
     ready_issuer(observed.issuer, order)
     return _proceed(observed, now) if order.status.url else NewOrder()
 
@@ -131,7 +134,7 @@ def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
         return StartOver(_challenge_sentence(failed))
     if failed is not None:
         return SetOrderStatus(_failed_by(observed, failed, now), _told_failure(failed))
-    unknown = _unknown(order, observed.challenges)
+    unknown = without_challenge(order, observed.challenges)
     if unknown:
         return Authorize(unknown[0])
     if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
@@ -147,7 +150,12 @@ def _say_what_holds_up(observed: ObservedOrder) -> Step | Outcome:
     """
     order = observed.order
     held_up = next(
-        (one for one in observed.challenges if one.status.processing and one.status.reason != AWAITING_VERDICT), None
+        (
+            one
+            for one in observed.challenges
+            if one.status.processing and one.status.reason not in {awaiting_verdict(one.spec.type), PRESENTING}
+        ),
+        None,
     )
     if held_up is None:
         return DONE
@@ -195,7 +203,7 @@ def not_after(order: Order, now: datetime) -> datetime | None:
         ) from error
 
 
-def _unknown(order: Order, challenges: Sequence[Challenge]) -> tuple[str, ...]:
+def without_challenge(order: Order, challenges: Sequence[Challenge]) -> tuple[str, ...]:
     """Return the authorizations that are not known to be valid and have no Challenge.
 
     Ours have no identifier yet; those of an Order of the incumbent's may have one.

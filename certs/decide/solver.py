@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from certs.api.issuer import ACMESolver
@@ -17,6 +18,7 @@ from certs.api.order import ACMEChallenge
 
 HTTP_01: Final = "http-01"
 DNS_01: Final = "dns-01"
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,17 @@ def choose(
         if challenge is not None and weight is not None and (best is None or weight > best[0]):
             best = (weight, Chosen(solver, challenge))
     return best[1] if best is not None else None
+
+
+def is_chosen_from(
+    solvers: Sequence[ACMESolver], solver: ACMESolver, name: str, labels: Mapping[str, str] = NO_LABELS
+) -> bool:
+    """Is it, word for word, one of these solvers, and does its selector fit the name?
+
+    A Challenge carries a copy of its solver, which whoever may create Challenges can write; credentials are given
+    only to what the issuer itself says.
+    """
+    return solver in solvers and _weight(solver, name, labels) is not None
 
 
 def _weight(solver: ACMESolver, name: str, labels: Mapping[str, str]) -> tuple[int, int, int] | None:

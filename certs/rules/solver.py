@@ -25,6 +25,7 @@ from certs.api.issuer import (
     HTTP01GatewayHTTPRoute,
     HTTP01Ingress,
     HTTP01Solver,
+    Lexicon,
     Route53,
 )
 from certs.api.meta import SecretKeySelector
@@ -236,6 +237,12 @@ def _rfc2136(path: Path, rfc2136: RFC2136, problems: Problems) -> None:
         problems.required(path / "tsigKeyName", remedy="write the name by which the server knows the key")
 
 
+def _lexicon(path: Path, lexicon: Lexicon, problems: Problems) -> None:
+    _require(path / "provider", lexicon.provider, problems, remedy="write its name as dns-lexicon does")
+    if lexicon.secret_ref is not None:
+        _require(path / "secretRef" / "name", lexicon.secret_ref.name, problems)
+
+
 def _webhook(path: Path, webhook: DNS01Webhook, problems: Problems) -> None:
     if not webhook.solver_name:
         problems.required(path / "solverName", "solver name must be specified")
@@ -252,6 +259,7 @@ PROVIDER_FIELDS: Final = (
     ("digitalocean", "digitalocean"),
     ("rfc2136", "rfc2136"),
     ("webhook", "webhook"),
+    ("lexicon", "lexicon"),  # ours, so after the API's own
 )
 PROVIDERS: Final[dict[str, Callable[[Path, Any, Problems], None]]] = {
     "akamai": _akamai,
@@ -263,4 +271,5 @@ PROVIDERS: Final[dict[str, Callable[[Path, Any, Problems], None]]] = {
     "digitalocean": _digitalocean,
     "rfc2136": _rfc2136,
     "webhook": _webhook,
+    "lexicon": _lexicon,
 }

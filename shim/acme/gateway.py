@@ -9,6 +9,8 @@ in the failure that is raised (`shim.acme.problems`).  Threads may share a gatew
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -77,6 +79,11 @@ class Gateway:
         except ValueError as error:
             attempt = f"cannot answer a challenge of {self._session.host}"
             raise Permanent(f"{attempt}: {error}", reason="InvalidToken") from error
+
+    def dns_value(self, token: str) -> str:
+        """Return the value of the TXT record for a challenge's token (§8.4); no exchange."""
+        digest = hashlib.sha256(self.key_authorization(token).encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     # --- directory and account -------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
-"""The Challenge controller: has the way made, checks it, tells the CA, and waits for its verdict."""
+"""The Challenge controller: has the way made, checks it, tells the CA, waits for its verdict, and cleans up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,29 +11,44 @@ from typing import Final
 import msgspec
 
 from certs.api.challenge import Challenge, ChallengeStatus
-from certs.api.order import ACMEState
+from certs.api.issuer import AnyIssuer
+from certs.api.meta import controller_of
+from certs.api.order import ACMEState, Order
 from certs.decide import challenge as decision
 from certs.decide.challenge import (
+    FINALIZER,
+    UNDERWAY_LOOK,
+    AddFinalizer,
     Answer,
+    CleanUp,
+    Discard,
     DropFinalizers,
     EnsureRoute,
     Look,
     ObservedChallenge,
+    Present,
     Progress,
     SelfCheck,
     SetChallengeStatus,
     Step,
     check_pause,
+    cleanup_failed,
+    cleanup_goes_on,
     concluded,
+    foreign_solver,
+    is_dns,
 )
 from certs.decide.effects import Tell, one_line
-from certs.decide.order import poll_pause
-from certs.outcomes import Failure, Outcome, Permanent
+from certs.decide.order import poll_pause, without_challenge
+from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, OrderGone
 from shim.controllers.issuer import forget_account, gateway_of
 from shim.controllers.world import World, with_next_attempt
+from shim.kube.errors import KubeError
+from shim.solvers.dns01.solver import DNS01, NotYet, StillWorking
 from shim.solvers.http01 import HTTP01, NotReachable
+from shim.stores import DNS_NAME, OWNER
 
 COMPONENT: Final = "cert-manager-challenges"
 # A CA that is asked at once after its answer has usually just begun to look.
@@ -44,21 +60,40 @@ class ChallengeController:
 
     name = "challenges"
 
-    def __init__(self, world: World, http01: HTTP01) -> None:
+    def __init__(self, world: World, http01: HTTP01, dns01: DNS01) -> None:
         self._world = world
         self._http01 = http01
+        self._dns01 = dns01
 
     def observe(self, namespace: str, name: str) -> ObservedChallenge | None:
         """Gather the Challenge, its issuer, whether its route stands, and what we remember."""
         challenge = self._world.stores.challenges.get(namespace, name)
         if challenge is None:
             return None
+        order = self._order_of(challenge)
         return ObservedChallenge(
             challenge=challenge,
             issuer=self._world.stores.issuer(namespace, challenge.spec.issuer_ref),
-            route_ready=challenge.status.state.is_final or self._http01.is_ready(challenge),
+            route_ready=challenge.status.state.is_final or self._is_ready(challenge),
             progress=self._world.progress.get(challenge.metadata.uid),
+            complete=order is None or not is_dns(challenge) or self._is_complete(order),
+            replaceable=order is not None and not order.status.state.is_final,
         )
+
+    def _order_of(self, challenge: Challenge) -> Order | None:
+        owner = controller_of(challenge.metadata)
+        order = self._world.stores.orders.get(challenge.metadata.namespace, owner.name) if owner is not None else None
+        return order if order is not None and owner is not None and order.metadata.uid == owner.uid else None
+
+    def _is_complete(self, order: Order) -> bool:
+        """Has the Order all its Challenges?"""
+        challenges = tuple(self._world.stores.challenges.by_index(OWNER, order.metadata.uid))
+        return not without_challenge(order, challenges)
+
+    def _is_ready(self, challenge: Challenge) -> bool:
+        if is_dns(challenge):
+            return self._dns01.is_presented(challenge)
+        return self._http01.is_ready(challenge)
 
     def decide(self, observed: ObservedChallenge, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -83,14 +118,18 @@ class ChallengeController:
                 self._look(observed, now)
             case EnsureRoute():
                 self._http01.ensure(challenge)
+            case Present() | CleanUp():
+                (self._present if isinstance(step, Present) else self._clean_up)(observed, now)
             case SelfCheck():
                 self._self_check(observed, now)
             case Answer():
                 self._answer(observed, now)
             case SetChallengeStatus():
                 self._write(challenge, step)
-            case DropFinalizers():
-                self._drop_finalizers(challenge, step)
+            case Discard():
+                self._discard(challenge, step)
+            case AddFinalizer() | DropFinalizers():
+                self._finalizers(challenge, step)
 
     def report(self, observed: ObservedChallenge, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the status and in an event what holds the Challenge up."""
@@ -124,16 +163,100 @@ class ChallengeController:
     def _self_check(self, observed: ObservedChallenge, now: datetime) -> None:
         before = observed.progress
         assert before is not None  # noqa: S101  decided so
+        challenge = observed.challenge
         try:
-            self._http01.check(observed.challenge)
-        except NotReachable as problem:
-            due = now + check_pause(before.checks)
+            (self._dns01 if is_dns(challenge) else self._http01).check(challenge)
+        except StillWorking:
+            self._remember(challenge, replace(before, due=now + UNDERWAY_LOOK))
+        except (NotReachable, NotYet) as problem:
+            due = now + check_pause(before.checks, challenge.spec.type)
             self._remember(
-                observed.challenge,
+                challenge,
                 replace(before, checks=before.checks + 1, check_problem=one_line(str(problem)), due=due),
             )
         else:
-            self._remember(observed.challenge, replace(before, reachable=True))
+            self._remember(challenge, replace(before, reachable=True))
+
+    def _present(self, observed: ObservedChallenge, now: datetime) -> None:
+        before, issuer = observed.progress, observed.issuer
+        assert before is not None and issuer is not None  # noqa: S101, PT018  decided so
+        challenge = observed.challenge
+        if not self._is_ours(challenge, issuer):
+            raise WaitingForUser(
+                f'cannot present "{challenge.spec.dns_name}": the value is not the one that the account of '
+                f'{type(issuer).resource.kind} "{issuer.metadata.name}" has for this token',
+                reason="PresentError",
+            )
+        try:
+            self._dns01.present(challenge, issuer, lambda: self._beside(challenge, issuer))
+        except StillWorking:
+            self._remember(challenge, replace(before, due=now + UNDERWAY_LOOK))
+        except Permanent as failure:
+            # It is about the issuer, and its change wakes the Challenge: no reason to fail the issuance.
+            raise WaitingForUser(str(failure), reason=failure.reason) from failure
+        else:
+            self._remember(challenge, replace(before, due=now))
+
+    def _beside(self, challenge: Challenge, issuer: AnyIssuer) -> Iterator[Challenge]:
+        """Return the Challenges whose values are to stand at the same name, by the same writer."""
+        spec = challenge.spec
+        for other in self._world.stores.challenges.by_index(DNS_NAME, spec.dns_name):
+            metadata = other.metadata
+            if (
+                metadata.uid != challenge.metadata.uid
+                and metadata.namespace == challenge.metadata.namespace
+                and metadata.deletion_timestamp is None
+                and FINALIZER in metadata.finalizers
+                and not other.status.state.is_final
+                and (other.spec.solver, other.spec.issuer_ref) == (spec.solver, spec.issuer_ref)
+                and not foreign_solver(other, issuer)
+                and self._is_ours(other, issuer)
+            ):
+                yield other
+
+    def _is_ours(self, challenge: Challenge, issuer: AnyIssuer) -> bool:
+        """Is its value that of the issuer's account, so that it proves something for us and for nobody else?"""
+        acme = issuer.spec.acme
+        assert acme is not None  # noqa: S101  decided so
+        try:
+            return challenge.spec.key == gateway_of(self._world, issuer, acme).dns_value(challenge.spec.token)
+        except Permanent:
+            return False  # no token of any CA's
+
+    def _clean_up(self, observed: ObservedChallenge, now: datetime) -> None:
+        """Try to; what goes wrong is told and tried again, and never holds up who deletes it."""
+        challenge, issuer, before = observed.challenge, observed.issuer, observed.progress
+        try:
+            why_not = foreign_solver(challenge, issuer)
+            if not why_not and issuer is not None and not self._dns01.is_presented(challenge):
+                why_not = "" if self._is_ours(challenge, issuer) else "the value is not that of the issuer's account"
+            self._dns01.clean_up(challenge, issuer, why_not, lambda: self._is_needed(challenge))
+        except StillWorking:
+            self._remember(challenge, cleanup_goes_on(before, now))
+        except (Failure, KubeError) as failure:
+            problem = one_line(str(failure))
+            self._world.tell(
+                challenge, (Tell("CleanUpError", f"Error cleaning up challenge: {problem}", "Warning"),), COMPONENT
+            )
+            until = failure.until if isinstance(failure, RateLimited) else None
+            self._remember(challenge, cleanup_failed(before, problem, now, until))
+        else:
+            self._remember(challenge, replace(before or Progress(now, now), cleaned=True))
+
+    def _is_needed(self, challenge: Challenge) -> bool:
+        """Does another Challenge wait for the same value?  A CA may give two orders the same authorization."""
+        return any(
+            other.metadata.uid != challenge.metadata.uid
+            and other.spec.key == challenge.spec.key
+            and other.metadata.deletion_timestamp is None
+            and not other.status.state.is_final
+            for other in self._world.stores.challenges.by_index(DNS_NAME, challenge.spec.dns_name)
+        )
+
+    def _discard(self, challenge: Challenge, step: Discard) -> None:
+        self._world.tell(challenge, (Tell("Discarded", one_line(step.why), "Warning"),), COMPONENT)
+        metadata = challenge.metadata
+        self._world.client.delete(Challenge, metadata.namespace, metadata.name, uid=metadata.uid)
 
     def _answer(self, observed: ObservedChallenge, now: datetime) -> None:
         before = observed.progress
@@ -144,10 +267,14 @@ class ChallengeController:
             self._gateway(observed).answer(observed.challenge.spec.url)
         self._remember(observed.challenge, replace(before, answered=True, polls=0, due=now + FIRST_LOOK))
 
-    def _drop_finalizers(self, challenge: Challenge, step: DropFinalizers) -> None:
+    def _finalizers(self, challenge: Challenge, step: AddFinalizer | DropFinalizers) -> None:
         metadata = challenge.metadata
-        changes = {"resourceVersion": metadata.resource_version, "finalizers": list(step.kept) or None}
+        wanted = step.kept if isinstance(step, DropFinalizers) else (*metadata.finalizers, FINALIZER)
+        changes = {"resourceVersion": metadata.resource_version, "finalizers": list(wanted) or None}
         self._world.client.patch(Challenge, metadata.namespace, metadata.name, {"metadata": changes})
+        if isinstance(step, DropFinalizers):
+            self._world.tell(challenge, step.tell, COMPONENT)
+            self._world.progress.drop(metadata.uid)
 
     def _remember(self, challenge: Challenge, progress: Progress) -> None:
         self._world.progress.put(challenge.metadata.uid, progress)

@@ -14,7 +14,7 @@ from certs.api.meta import ObjectMeta, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, OrderStatus
 from certs.decide import order as decision
 from certs.decide import solver as solvers
-from certs.decide.challenge import Progress, unsupported
+from certs.decide.challenge import FINALIZER, Progress, unsupported
 from certs.decide.effects import Tell, one_line
 from certs.decide.order import (
     Authorize,
@@ -222,7 +222,7 @@ class OrderController:
             wildcard=authorization.wildcard,
             type=kind,
             token=chosen.challenge.token,
-            key=self._gateway(observed).key_authorization(chosen.challenge.token),
+            key=self._key(observed, kind, chosen.challenge.token),
             solver=chosen.solver,
             issuer_ref=order.spec.issuer_ref,
         )
@@ -230,9 +230,15 @@ class OrderController:
             name=challenge_name(order.metadata.name, spec),
             namespace=order.metadata.namespace,
             labels=order.metadata.labels,
+            # From its first moment: what is written outside of the cluster has to be taken out again.
+            finalizers=(FINALIZER,) if kind == "DNS-01" else (),
             owner_references=(owner_reference(order),),
         )
         return Challenge(metadata=metadata, spec=spec)
+
+    def _key(self, observed: ObservedOrder, kind: ChallengeType, token: str) -> str:
+        gateway = self._gateway(observed)
+        return gateway.dns_value(token) if kind == "DNS-01" else gateway.key_authorization(token)
 
     def _finalize(self, observed: ObservedOrder, now: datetime) -> None:
         """Send the CSR; an order that is not ready (or was finalized before a crash) is looked at instead."""

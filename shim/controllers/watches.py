@@ -2,7 +2,7 @@
 
     Ingress ── Certificate ── CertificateRequest ── Order ── Challenge      each wakes its owner
     Secret  ── Certificates that store into it or whose password it is, issuers whose account or CA it is,
-               requests that it signs
+               requests that it signs, Challenges whose DNS credentials it has
     issuer  ── requests, Orders and Challenges that name it
 
 What is under way is woken before what is new, so that of a thousand Ingresses the first are served
@@ -23,7 +23,7 @@ from certs.api.meta import KubeObject, ObjectMeta, controller_of
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane
 from shim.kube.store import version_of
-from shim.stores import ISSUER, PASSWORD, SECRET, Stores
+from shim.stores import CREDENTIALS, ISSUER, PASSWORD, SECRET, Stores
 
 # These exist only because something was begun, which is finished before the next is.
 PARTS_OF_AN_ISSUANCE: Final = frozenset(("certificaterequests", "orders", "challenges"))
@@ -105,9 +105,24 @@ class Watches:
             for cluster_issuer in self._stores.cluster_issuers.by_index(SECRET, metadata.name):
                 self._wake("clusterissuers", "", cluster_issuer.metadata.name)
                 self._signed_by(cluster_issuer)
+        self._credentials(metadata)
         owner = controller_of(metadata)
         if owner is not None and owner.kind == "Certificate":
             self._wake("certificates", metadata.namespace, owner.name)
+
+    def _credentials(self, secret: ObjectMeta) -> None:
+        """The Challenges of the issuers whose DNS-01 solvers have their credentials there."""
+        stores = self._stores
+        issuers: list[Issuer | ClusterIssuer] = [
+            issuer
+            for issuer in stores.issuers.by_index(CREDENTIALS, secret.name)
+            if issuer.metadata.namespace == secret.namespace
+        ]
+        if secret.namespace == self._cluster_namespace:
+            issuers.extend(stores.cluster_issuers.by_index(CREDENTIALS, secret.name))
+        for issuer in issuers:
+            for challenge in stores.challenges.by_index(ISSUER, f"{issuer.metadata.namespace}/{issuer.metadata.name}"):
+                self._wake("challenges", challenge.metadata.namespace, challenge.metadata.name)
 
     def _secret_metadata(self, old: SecretMetadata | None, new: SecretMetadata | None) -> None:
         """A Secret of which only this is watched; of ours the whole is, and what is known from there has been told."""

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import requests
 
-from tests.cluster.names import Names
 from tests.cluster.pki import CA
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
@@ -86,7 +85,7 @@ class Pebble:
         directory: Path,
         ports: Ports,
         launcher: Launcher,
-        names: Names,
+        resolver: str,
         validation_ports: tuple[int, int],
         settings: PebbleSettings,
     ) -> None:
@@ -96,7 +95,7 @@ class Pebble:
         self.settings = settings
         self._program = program
         self._launcher = launcher
-        self._names = names
+        self._resolver = resolver
         self._folder = directory / name
         self._folder.mkdir()
         self.root_file = self._folder / "listener-root.crt"
@@ -112,7 +111,7 @@ class Pebble:
         """Start it with its present settings and wait until its directory answers."""
         path = self._folder / "config.json"
         path.write_text(json.dumps({"pebble": {**self._listen, **self.settings.configuration()}}))
-        argv: list[str | Path] = [self._program, "-config", path, "-dnsserver", self._names.address]
+        argv: list[str | Path] = [self._program, "-config", path, "-dnsserver", self._resolver]
         process = self._launcher.start(self.name, argv, env=self.settings.environment())
         process.wait_until(lambda: self._get(self.directory_url).ok and self._get(f"{self.management_url}/roots/0").ok)
         return process

@@ -30,6 +30,7 @@ from tests.cluster.audit import BEGINNING, AuditEvent, AuditLog, Mark
 from tests.cluster.ca import Pebble, PebbleSettings
 from tests.cluster.controllers import ControllerManager
 from tests.cluster.etcd import Etcd
+from tests.cluster.named import Named, find_named
 from tests.cluster.names import Names
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
@@ -234,9 +235,9 @@ class Cluster:
 
     # -- certificate authorities -------------------------------------------------------------------------------
 
-    def pebble(self, name: str, settings: PebbleSettings) -> Pebble:
-        """Start one more Pebble beside the first, with its own settings, and wait until it is ready."""
-        extra = self._new_pebble(name, settings)
+    def pebble(self, name: str, settings: PebbleSettings, *, resolver: str = "") -> Pebble:
+        """Start one more Pebble beside the first, with its own settings (and resolver), and wait until it is ready."""
+        extra = self._new_pebble(name, settings, resolver)
         self._start(name, extra)
         return extra
 
@@ -251,17 +252,41 @@ class Cluster:
         """End a Pebble at once; `restart_pebble` brings it back."""
         self._running[(pebble or self.ca).name].kill()
 
-    def _new_pebble(self, name: str, settings: PebbleSettings) -> Pebble:
+    def _new_pebble(self, name: str, settings: PebbleSettings, resolver: str = "") -> Pebble:
         return Pebble(
             name,
             program=self._pebble_program,
             directory=self.directory,
             ports=self.ports,
             launcher=self._launcher,
-            names=self.names,
+            resolver=resolver or self.names.address,
             validation_ports=(self.caddy.http_port, self.caddy.https_port),
             settings=settings,
         )
+
+    # -- name servers ------------------------------------------------------------------------------------------
+
+    def named(self, name: str, *zones: str) -> Named:
+        """Start a server of these zones that takes dynamic updates; NoPackage where the program cannot be had."""
+        extra = Named(
+            name,
+            program=find_named(),
+            directory=self.directory,
+            ports=self.ports,
+            launcher=self._launcher,
+            zones=zones,
+        )
+        self._start(name, extra)
+        return extra
+
+    def stop_named(self, named: Named) -> None:
+        """End it at once; `restart_named` brings it back with what was written."""
+        self._running[named.name].kill()
+
+    def restart_named(self, named: Named) -> None:
+        """Start it again on its port, and wait until it answers."""
+        self.stop_named(named)
+        self._start(named.name, named)
 
     # -- processes ---------------------------------------------------------------------------------------------
 

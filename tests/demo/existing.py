@@ -103,7 +103,7 @@ class ExistingCluster:
             directory=self.directory,
             ports=self.ports,
             launcher=self._launcher,
-            names=self.names,
+            resolver=self.names.address,
             validation_ports=(self.caddy.http_port, self.caddy.https_port),
             settings=PebbleSettings(),
         )

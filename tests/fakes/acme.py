@@ -67,6 +67,7 @@ class FakeCA:
     """The server; a context manager.  `url` is the directory's."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.offered: tuple[str, ...] = ("http-01",)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": self}))
         self._server.daemon_threads = True
         if tls is not None:
@@ -219,7 +220,10 @@ class FakeCA:
     def _authorization(self, number: str) -> Scripted:
         order = self.orders[number]
         challenges = [
-            {"type": "http-01", "url": f"{self.root}/challenge/{number}", "token": "dG9rZW4", "status": "pending"},
+            *(
+                {"type": kind, "url": f"{self.root}/challenge/{number}", "token": "dG9rZW4", "status": "pending"}
+                for kind in self.offered
+            ),
             {"type": "from-the-future-01", "url": f"{self.root}/challenge/{number}", "records": [1]},
         ]
         status = "pending" if order["status"] == "pending" else "valid"

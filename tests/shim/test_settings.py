@@ -6,6 +6,7 @@ import pytest
 
 from shim import settings
 from shim.flags import Address, WrongFlags
+from shim.solvers.dns01.solver import DNSSettings
 from shim.solvers.http01 import Responders
 
 DEFAULTS = {flag.key: flag.default for flag in settings.FLAGS}
@@ -31,6 +32,10 @@ THEIRS = {
     "default-issuer-kind": "Issuer",
     "default-issuer-group": "cert-manager.io",
     "acme-http01-solver-nameservers": "",
+    "dns01-recursive-nameservers": "",
+    "dns01-recursive-nameservers-only": "false",
+    "issuer-ambient-credentials": "false",
+    "cluster-issuer-ambient-credentials": "true",
     "metrics-listen-address": "0.0.0.0:9402",
     "internal-healthz-listen-address": "0.0.0.0:9403",
     "logging-format": "text",
@@ -90,6 +95,20 @@ def test_settings_reach_the_controllers() -> None:
     )
     assert chosen.responders == Responders(("10.0.0.1", "10.0.0.2"), 80)
     assert chosen.metrics_listen is None
+
+
+def test_settings_reach_the_solvers_of_dns() -> None:
+    """Resolvers may be named by address or by URL."""
+    chosen = read(
+        dns01_recursive_nameservers="192.0.2.1:53,https://dns.example/dns-query,[2001:db8::1]:53",
+        dns01_recursive_nameservers_only="true",
+        issuer_ambient_credentials="true",
+        cluster_issuer_ambient_credentials="false",
+    )
+
+    servers = ("192.0.2.1:53", "https://dns.example/dns-query", "[2001:db8::1]:53")
+    assert read().dns == DNSSettings()
+    assert chosen.dns == DNSSettings(servers, recursive_only=True, issuer_ambient=True, cluster_issuer_ambient=False)
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,13 @@ class Credentials:
     """Where a writer has its secrets from.
 
     `secret` returns the text under a key of a Secret in the issuer's namespace, and raises WaitingForUser with a
-    sentence that names Secret and key.  `ambient` tells whether the process' own identity (instance metadata,
-    environment, mounted tokens) may be used where the configuration names no secret.  `token` requests a token for a
-    service account of the issuer's namespace, with these audiences.
+    sentence that names Secret and key; `keys` returns all texts of a Secret by their keys.  `ambient` tells whether
+    the process' own identity (instance metadata, environment, mounted tokens) may be used where the configuration
+    names no secret.  `token` requests a token for a service account of the issuer's namespace, with these audiences.
     """
 
     secret: Callable[[SecretKeySelector], str]
+    keys: Callable[[str], Mapping[str, str]]
     ambient: bool
     token: Callable[[str, tuple[str, ...]], str]
 

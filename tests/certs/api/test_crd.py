@@ -116,6 +116,8 @@ def test_one_version_with_status(kind: Kind) -> None:
         ("Issuer", "spec.acme.solvers.dns01.cloudDNS", "project"),
         ("Issuer", "spec.acme.solvers.dns01.cloudflare", ""),
         ("Issuer", "spec.acme.solvers.dns01.digitalocean", "tokenSecretRef"),
+        ("Issuer", "spec.acme.solvers.dns01.lexicon", "provider"),
+        ("Issuer", "spec.acme.solvers.dns01.lexicon.secretRef", "name"),
         ("Issuer", "spec.acme.solvers.dns01.rfc2136", "nameserver"),
         ("Issuer", "spec.acme.solvers.dns01.route53", ""),
         ("Issuer", "spec.acme.solvers.dns01.route53.auth.kubernetes.serviceAccountRef", "name"),

@@ -9,7 +9,6 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import (
     ACMESolver,
-    DNS01Solver,
     HTTP01GatewayHTTPRoute,
     HTTP01Ingress,
     HTTP01Solver,
@@ -80,13 +79,13 @@ def test_a_deleted_challenge_is_let_go(finalizers: tuple[str, ...], expected: ob
     ("fields", "sentence"),
     [
         pytest.param(
-            {"type": "DNS-01", "solver": ACMESolver(dns01=DNS01Solver())},
-            f'cannot answer DNS-01 for "{HOST}": this release answers HTTP-01 only; give the issuer an http01 solver',
-            id="DNS-01",
+            {"type": "DNS-01"},
+            f'cannot answer DNS-01 for "{HOST}": its solver has no dns01; give the issuer a solver with one',
+            id="DNS-01 with another solver",
         ),
         pytest.param(
             {"solver": ACMESolver()},
-            f'cannot answer HTTP-01 for "{HOST}": this release answers HTTP-01 only; give the issuer an http01 solver',
+            f'cannot answer HTTP-01 for "{HOST}": its solver has no http01; give the issuer a solver with one',
             id="solver without a type",
         ),
         pytest.param(

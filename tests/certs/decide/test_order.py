@@ -8,7 +8,7 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
-from certs.decide.challenge import AWAITING_VERDICT
+from certs.decide.challenge import awaiting_verdict
 from certs.decide.effects import Tell
 from certs.decide.order import (
     Authorize,
@@ -75,6 +75,15 @@ FINISHED = at_ca(state=ACMEState.VALID, certificate=b"chain")
         pytest.param(at_ca(state=ACMEState.ERRORED), (), DONE, id="errored"),
         pytest.param(FINISHED, (), DONE, id="valid"),
         pytest.param(FINISHED, (shown(),), DeleteChallenge(f"shop-1-1234-{HOST}"), id="valid, with a Challenge left"),
+        pytest.param(
+            FINISHED, (challenge(type="DNS-01"),), DeleteChallenge(f"shop-1-1234-{HOST}"), id="its record is gone"
+        ),
+        pytest.param(
+            FINISHED,
+            (challenge(type="DNS-01", finalizers=("acme.cert-manager.io/finalizer",)),),
+            DONE,
+            id="its record is still to go",
+        ),
     ],
 )
 def test_at_the_end(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:
@@ -166,7 +175,7 @@ def working(reason: str) -> Challenge:
         (at_ca(), working(PROPAGATION), HELD_UP),
         (at_ca(reason=HELD_UP), working(PROPAGATION), None),
         (at_ca(reason="another reason"), working(PROPAGATION), HELD_UP),
-        (at_ca(), working(AWAITING_VERDICT), None),
+        (at_ca(), working(awaiting_verdict("HTTP-01")), None),
         (at_ca(), challenge(HOST), None),
     ],
     ids=["told", "told once", "told anew", "the CA is at work", "nothing is known"],

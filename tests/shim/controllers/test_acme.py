@@ -11,7 +11,15 @@ import pytest
 
 from certs.api.certificate import KeyAlgorithm
 from certs.api.challenge import Challenge
-from certs.api.issuer import ACMESolver, DNS01Solver, ExternalAccountBinding, Issuer, IssuerStatus, SolverSelector
+from certs.api.issuer import (
+    RFC2136,
+    ACMESolver,
+    DNS01Solver,
+    ExternalAccountBinding,
+    Issuer,
+    IssuerStatus,
+    SolverSelector,
+)
 from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.challenge import Progress
@@ -23,6 +31,7 @@ from shim.controllers.order import OrderController
 from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
+from shim.solvers.dns01.solver import DNS01, DNSSettings
 from shim.solvers.http01 import HTTP01, Responders
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import OURS, Stores
@@ -54,7 +63,9 @@ def orders(world: World) -> OrderController:
 @pytest.fixture
 def challenges(world: World, kube: Cluster, stores: Stores) -> ChallengeController:
     responders = Responders(("10.0.0.1",), 8089)
-    return ChallengeController(world, HTTP01(stores, kube.client, responders, SelfCheck(port=1)))
+    http01 = HTTP01(stores, kube.client, responders, SelfCheck(port=1))
+    dns01 = DNS01(world.secrets, kube.transport, DNSSettings(), world.issuer_namespace)
+    return ChallengeController(world, http01, dns01)
 
 
 def at(ca: FakeCA, **acme: Any) -> Issuer:
@@ -396,3 +407,52 @@ def test_an_order_that_the_ca_forgot_is_deleted(
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
     assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+OVER_DNS = ACMESolver(dns01=DNS01Solver(rfc2136=RFC2136(nameserver="127.0.0.1:1")))
+
+
+@pytest.fixture
+def ordered_over_dns(ca: FakeCA, ready: Callable[..., None], orders: OrderController, put: Put) -> None:
+    """An Order with a Challenge over DNS."""
+    ca.offered = ("dns-01",)
+    ready(solvers=(OVER_DNS,))
+    put(order())
+    assert drive(orders, "web", "shop-1-1234") == ["NewOrder", "Authorize", "Done"]
+
+
+@pytest.mark.usefixtures("ordered_over_dns")
+def test_a_challenge_over_dns_has_its_finalizer_from_the_beginning(stores: Stores) -> None:
+    """And the digest for its value (RFC 8555 §8.4), which is no secret and fits into a TXT record."""
+    made = the_challenge(stores)
+
+    assert (made.spec.type, made.spec.solver) == ("DNS-01", OVER_DNS)
+    assert made.metadata.finalizers == ("acme.cert-manager.io/finalizer",)
+    assert len(made.spec.key) == 43
+    assert made.spec.token not in made.spec.key
+
+
+@pytest.mark.usefixtures("ordered_over_dns")
+def test_only_the_value_of_our_account_is_written(challenges: ChallengeController, stores: Stores, put: Put) -> None:
+    """A forged Challenge could prove a name to somebody else's account."""
+    made = the_challenge(stores)
+    put(msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, key="somebody-else")))
+
+    with pytest.raises(WaitingForUser, match="the value is not the one that the account of Issuer"):
+        drive(challenges, "web", made.metadata.name)
+
+
+@pytest.mark.usefixtures("ordered_over_dns")
+def test_a_solver_that_the_issuer_has_no_more_is_replaced(
+    challenges: ChallengeController, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    """The Challenge goes, and its Order makes one with the solver of today."""
+    made = the_challenge(stores)
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    assert found.spec.acme is not None
+    today = ACMESolver(dns01=DNS01Solver(rfc2136=RFC2136(nameserver="127.0.0.1:2")))
+    acme = msgspec.structs.replace(found.spec.acme, solvers=(today,))
+    put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
+
+    assert drive(challenges, "web", made.metadata.name)[0] == "Discard"

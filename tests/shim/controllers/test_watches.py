@@ -8,7 +8,17 @@ import pytest
 from certs.api.certificate import JKSKeystore, Keystores
 from certs.api.core import Secret, SecretMetadata
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
-from certs.api.issuer import CAIssuer, ClusterIssuer, Issuer, IssuerSpec
+from certs.api.issuer import (
+    RFC2136,
+    ACMESolver,
+    CAIssuer,
+    ClusterIssuer,
+    DigitalOcean,
+    DNS01Solver,
+    DNS01Webhook,
+    Issuer,
+    IssuerSpec,
+)
 from certs.api.meta import IssuerReference, KubeObject, ObjectMeta, SecretKeySelector, owner_reference
 from certs.decide.policies import PRIVATE_KEY_SECRET
 from shim.controllers.watches import Watches
@@ -239,6 +249,45 @@ def test_the_secret_of_a_password_wakes_who_needs_it(put: Put, stores: Stores, w
     offer(stores, SecretMetadata(metadata=ObjectMeta(name="keystore-password", namespace="web", resource_version="9")))
 
     assert woken() == {CERTIFICATE}
+
+
+def over_dns(solver: DNS01Solver, of: Issuer | ClusterIssuer) -> Issuer | ClusterIssuer:
+    acme = of.spec.acme
+    assert acme is not None
+    solved = msgspec.structs.replace(acme, solvers=(ACMESolver(dns01=solver),))
+    return msgspec.structs.replace(of, spec=msgspec.structs.replace(of.spec, acme=solved))
+
+
+CREDENTIALS = SecretKeySelector("credentials", "key")
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        pytest.param(DNS01Solver(rfc2136=RFC2136("192.0.2.53", tsig_secret_secret_ref=CREDENTIALS)), id="rfc2136"),
+        pytest.param(DNS01Solver(digitalocean=DigitalOcean(CREDENTIALS)), id="a vendor's"),
+        pytest.param(
+            DNS01Solver(webhook=DNS01Webhook("g", "s", {"a": [{"keySecretRef": {"name": "credentials"}}]})),
+            id="in a webhook's configuration",
+        ),
+    ],
+)
+def test_the_secret_of_dns_credentials_wakes_the_challenges(
+    put: Put, watches: Watches, woken: Woken, solver: DNS01Solver
+) -> None:
+    """Whoever mends a key need not wait; a ClusterIssuer's stand in another namespace."""
+    there = challenge("b.test", issuer_ref=IssuerReference("le", "ClusterIssuer"))
+    for obj in (challenge(), there, over_dns(solver, issuer()), over_dns(solver, CLUSTER)):
+        put(obj)
+    watches.start()
+    woken()
+
+    put(secret("credentials", labels=OURS))
+    assert woken() == {CHALLENGE}
+
+    elsewhere = secret("credentials", labels=OURS)
+    put(msgspec.structs.replace(elsewhere, metadata=msgspec.structs.replace(elsewhere.metadata, namespace="certs")))
+    assert woken() == {Key("challenges", "web", "shop-1-1234-b.test")}
 
 
 @pytest.mark.parametrize(
