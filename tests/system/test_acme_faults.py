@@ -118,3 +118,28 @@ def test_a_profile_that_is_not_offered_is_refused_before_the_order(
         'change spec.acme.profile of Issuer "difficult"'
     )
     assert "url" not in status
+
+
+def test_an_order_without_a_solver_waits_for_its_issuer(shop: Shop, cluster: Cluster) -> None:
+    """It says which host and what was tried, and goes on the moment a solver fits, without a back-off."""
+    issuer = shop.product.issuer("difficult", shop.namespace, ca=cluster.ca)
+    fitting = list(issuer["spec"]["acme"]["solvers"])
+    issuer["spec"]["acme"]["solvers"] = [{**fitting[0], "selector": {"dnsNames": ["other.example.test"]}}]
+    shop.apply(issuer)
+    shop.ready("Issuer", "difficult")
+    host = shop.host()
+    spec = {"secretName": "web-tls", "dnsNames": [host], "issuerRef": {"name": "difficult"}}
+    shop.apply(
+        {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "web-tls"}, "spec": spec}
+    )
+
+    def reason() -> str:
+        return next((one.get("status", {}).get("reason", "") for one in shop.all("Order")), "")
+
+    eventually(lambda: f"no configured challenge solvers can be used for {host}: the issuer has 1" in reason(), "told")
+    (waiting,) = shop.all("Order")
+    issuer["spec"]["acme"]["solvers"] = fitting
+    shop.apply(issuer)
+
+    assert shop.issued("web-tls").is_pair
+    assert [one["metadata"]["uid"] for one in shop.all("Order")] == [waiting["metadata"]["uid"]]
