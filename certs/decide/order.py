@@ -14,7 +14,7 @@ copies it in.  That saves a write per Order and keeps the two from disagreeing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -36,6 +36,7 @@ FIRST_POLL: Final = timedelta(milliseconds=40)
 LONGEST_POLL: Final = timedelta(seconds=10)
 # An order that the CA works on for longer than this is told as `processing`, for people to see.
 TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
+SHORT_LIVED: Final = "shortlived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,26 @@ def not_after(order: Order, now: datetime) -> datetime | None:
             "the Certificate",
             reason="InvalidOrder",
         ) from error
+
+
+def wanted_profile(order: Order, offered: Collection[str]) -> str:
+    """Return the profile to order with, empty to leave it to the CA; raises `Permanent` for one that is not offered.
+
+    Names that are IP addresses get Let's Encrypt's `shortlived` where nothing else was asked for: its other profiles
+    refuse them (https://letsencrypt.org/docs/profiles/).
+    """
+    profile = order.spec.profile
+    if not profile:
+        return SHORT_LIVED if order.spec.ip_addresses and SHORT_LIVED in offered else ""
+    if profile in offered:
+        return profile
+    known = f"it offers {', '.join(sorted(offered))}" if offered else "it offers none"
+    ref = order.spec.issuer_ref
+    raise Permanent(
+        f'cannot order with the profile "{profile}": the CA does not offer it ({known}); '
+        f'change spec.acme.profile of {ref.effective_kind} "{ref.name}"',
+        reason="InvalidProfile",
+    )
 
 
 def without_challenge(order: Order, challenges: Sequence[Challenge]) -> tuple[str, ...]:

@@ -120,6 +120,30 @@ class Gateway:
         answer = self._session.post(attempt, "update_registration", uri, _json(message))
         return _read(attempt, lambda: wire.read_account(answer, uri))
 
+    def change_key(self, new: AccountKey) -> None:
+        """Have the account belong to another key from now on (§7.3.5).
+
+        This gateway's key is of no use afterwards: store the new one before, and make a gateway of it, with the
+        same account URL.  Afterwards, and after a crash, ask with `find_account` which of the two keys has the
+        account: there are servers that answer 200 where they should refuse a key that has another.
+        """
+        uri = self.account_uri
+        attempt = f"cannot change the key of the ACME account {uri or 'at ' + self._session.host}"
+        deadline = self._session.deadline()
+        url = self._session.endpoints(deadline).key_change
+        if not url:
+            raise Permanent(f"{attempt}: the server does not offer it: keep the key", reason="KeyChangeNotOffered")
+        inner = new.consent(self._session.key, account_uri=uri, url=url)
+        self._session.post(attempt, "key_change", url, inner, deadline=deadline)
+
+    def deactivate_account(self) -> Account:
+        """Give the account up (§7.3.6): the server accepts nothing of it any more, and its key stays refused."""
+        uri = self.account_uri
+        attempt = f"cannot deactivate the ACME account {uri or 'at ' + self._session.host}"
+        body = msgspec.json.encode({"status": "deactivated"})
+        answer = self._session.post(attempt, "deactivate_registration", uri, body)
+        return _read(attempt, lambda: wire.read_account(answer, uri))
+
     # --- orders ----------------------------------------------------------------------------------
 
     def new_order(

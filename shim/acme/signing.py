@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Final
@@ -85,6 +86,16 @@ class AccountKey:
         signed = JWS.sign(public, key=secret, alg=HS256, nonce=None, url=url, kid=external.key_id)
         binding: dict[str, object] = signed.to_json()
         return binding
+
+    def consent(self, old: AccountKey, *, account_uri: str, url: str) -> bytes:
+        """Return the inner request by which this key agrees to take the place of the old, RFC 8555 §7.3.5.
+
+        It has no nonce; the old key signs it once more, with one.
+        """
+        claim = {"account": account_uri, "oldKey": old._jwk.public_key().to_json()}
+        signed = JWS.sign(json.dumps(claim).encode(), key=self._jwk, alg=self._algorithm, nonce=None, url=url)
+        text: str = signed.json_dumps()
+        return text.encode()
 
     def authorize(self, token: str) -> str:
         """Return the key authorization of a challenge's token."""

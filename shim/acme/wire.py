@@ -42,6 +42,7 @@ class _Directory(_Wire, frozen=True):
     new_nonce: str
     new_account: str
     new_order: str
+    key_change: str | None = None
     renewal_info: str | None = None
     meta: _Meta | None = None
 
@@ -112,6 +113,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     directory: Directory
     new_nonce: str
     new_account: str
+    key_change: str = ""
 
 
 _WireT = TypeVar("_WireT", bound=msgspec.Struct)
@@ -136,7 +138,9 @@ def read_directory(answer: Answer) -> Endpoints:
         terms_of_service=meta.terms_of_service or "",
         caa_identities=meta.caa_identities or (),
     )
-    return Endpoints(directory, new_nonce=wire.new_nonce, new_account=wire.new_account)
+    return Endpoints(
+        directory, new_nonce=wire.new_nonce, new_account=wire.new_account, key_change=wire.key_change or ""
+    )
 
 
 def read_account(answer: Answer, uri: str) -> Account:

@@ -169,12 +169,24 @@ class OrderController:
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""
         spec, until = order.spec, decision.not_after(order, now)
+        profile = self._profile(gateway, order)
         if spec.replaces and gateway.directory().renewal_info:
             try:
-                return gateway.new_order(names, not_after=until, profile=spec.profile, replaces=spec.replaces)
+                return gateway.new_order(names, not_after=until, profile=profile, replaces=spec.replaces)
             except AlreadyReplaced as error:
                 log.info("ordering without replaces", order=order.metadata.name, error=str(error))
-        return gateway.new_order(names, not_after=until, profile=spec.profile)
+        return gateway.new_order(names, not_after=until, profile=profile)
+
+    def _profile(self, gateway: Gateway, order: Order) -> str:
+        """Return the profile to order with; one that the CA does not offer is refused before anything is ordered."""
+        offered = gateway.directory().profiles
+        if order.spec.profile and order.spec.profile not in offered:
+            offered = gateway.directory(max_age=0).profiles  # it may have been added since
+        profile = decision.wanted_profile(order, offered)
+        if profile != order.spec.profile:
+            text = f'Ordering with the profile "{profile}", since the names are IP addresses'
+            self._world.tell(order, (Tell("ProfileChosen", text),), COMPONENT)
+        return profile
 
     def _authorize(self, observed: ObservedOrder, url: str, now: datetime) -> None:
         order = observed.order

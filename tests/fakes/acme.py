@@ -76,6 +76,7 @@ class FakeCA:
         self.root = f"{scheme}://127.0.0.1:{self._server.server_port}"
         self.url = f"{self.root}/dir"
         self.offers_ari = True
+        self.offers_key_change = False
         self.closing = threading.Event()
         self.received: list[Received] = []
         self.account: dict[str, Any] | None = None
@@ -170,6 +171,8 @@ class FakeCA:
         urls = {key: f"{self.root}/{path}" for key, path in names.items()}
         if self.offers_ari:
             urls["renewalInfo"] = f"{self.root}/ari"
+        if self.offers_key_change:
+            urls["keyChange"] = f"{self.root}/key-change"
         return {**urls, "meta": self.meta, "surprise": {"new": True}}
 
     def _account(self, payload: Any, protected: Mapping[str, Any]) -> Scripted:

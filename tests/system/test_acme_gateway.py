@@ -15,7 +15,7 @@ from josepy.b64 import b64encode
 from certs.api.certificate import CertificateSpec, KeyAlgorithm
 from certs.api.meta import IssuerReference
 from certs.api.order import ACMEState
-from certs.outcomes import Permanent, WaitingForUser
+from certs.outcomes import Failure, Permanent, WaitingForUser
 from certs.pki.csr import build_csr, read_csr
 from certs.pki.keys import Key, PrivateKeyPEM, encode_key, matches
 from certs.pki.x509 import read_chain
@@ -23,7 +23,7 @@ from shim.acme.accounts import Accounts
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, OrderGone, OrderNotReady
 from shim.acme.resources import AuthorizationResource, OrderResource
-from shim.acme.signing import ExternalAccount, generate_account_key
+from shim.acme.signing import AccountKey, ExternalAccount, generate_account_key
 from shim.acme.transport import Exchange, Settings
 from shim.keys import generate_key
 from tests.cluster import Cluster, Pebble, PebbleSettings
@@ -143,6 +143,39 @@ def test_a_key_without_an_account_is_told(accounts: Accounts, pebble: Pebble) ->
     gateway.use_account(pebble.directory_url.replace("/dir", "/my-account/nobody"))
     with pytest.raises(AccountGone):
         gateway.new_order(["a.example"])
+
+
+def test_an_account_moves_to_another_key(accounts: Accounts, pebble: Pebble, gateway: Gateway) -> None:
+    """Its URL stays; the old key has none any more, the new one orders with it."""
+    new_pem = encode_key(generate_key(KeyAlgorithm.ECDSA))
+    moved = accounts.gateway(pebble.directory_url, new_pem, ca_bundle=pebble.root_file.read_bytes())
+
+    gateway.change_key(AccountKey(new_pem))
+
+    assert moved.find_account().uri == gateway.account_uri
+    assert moved.new_order(["moved.example"]).status is ACMEState.PENDING
+    with pytest.raises(AccountGone):
+        gateway.find_account()
+
+
+def test_a_key_that_has_an_account_cannot_take_another(accounts: Accounts, pebble: Pebble, gateway: Gateway) -> None:
+    """Each keeps its own.  This Pebble answers 200 all the same (RFC 8555 §7.3.5 wants 409): hence look afterwards."""
+    new_pem = encode_key(generate_key(KeyAlgorithm.ECDSA))
+    other = accounts.gateway(pebble.directory_url, new_pem, ca_bundle=pebble.root_file.read_bytes())
+    uri = accounts.register(other).uri
+
+    gateway.change_key(AccountKey(new_pem))
+
+    assert other.find_account().uri == uri
+    assert gateway.find_account().uri != uri
+
+
+def test_a_deactivated_account_orders_nothing(gateway: Gateway) -> None:
+    """And this cannot be taken back."""
+    assert gateway.deactivate_account().status == "deactivated"
+
+    with pytest.raises(Failure):
+        gateway.new_order(["gone.example"])
 
 
 def test_many_workers_share_an_account(gateway: Gateway) -> None:

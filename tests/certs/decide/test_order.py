@@ -29,6 +29,7 @@ from certs.decide.order import (
     ordered,
     poll_pause,
     seen_from,
+    wanted_profile,
 )
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 from tests.certs.decide.objects import DAY, HOST, NOW, authorization_url, challenge, issuer, order, with_status
@@ -333,3 +334,38 @@ def test_a_duration_that_cannot_be_asked_for(duration: str) -> None:
         not_after(order(duration=duration), far)
 
     assert raised.value.reason == "InvalidOrder"
+
+
+def asking(profile: str, *ip_addresses: str) -> Order:
+    made = order()
+    spec = msgspec.structs.replace(made.spec, profile=profile, ip_addresses=ip_addresses)
+    return msgspec.structs.replace(made, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("of", "offered", "expected"),
+    [
+        (asking(""), (), ""),
+        (asking(""), ("classic", "shortlived"), ""),
+        (asking("", "192.0.2.1"), ("classic", "shortlived"), "shortlived"),
+        (asking("", "192.0.2.1"), ("classic",), ""),
+        (asking("classic", "192.0.2.1"), ("classic", "shortlived"), "classic"),
+        (asking("short"), ("classic", "short"), "short"),
+    ],
+    ids=["none", "DNS names only", "IP address", "IP address, not offered", "user's word", "offered"],
+)
+def test_the_profile_to_order_with(of: Order, offered: tuple[str, ...], expected: str) -> None:
+    assert wanted_profile(of, offered) == expected
+
+
+@pytest.mark.parametrize(
+    ("offered", "told"),
+    [((), "it offers none"), (("short", "classic"), "it offers classic, short")],
+    ids=["no profiles", "others"],
+)
+def test_a_profile_that_is_not_offered_is_refused(offered: tuple[str, ...], told: str) -> None:
+    """With what there is, and where to change it."""
+    with pytest.raises(Permanent, match=told) as caught:
+        wanted_profile(asking("tls"), offered)
+    assert caught.value.reason == "InvalidProfile"
+    assert "change spec.acme.profile of " in str(caught.value)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.api.order import ACMEState
-from certs.outcomes import Permanent, RateLimited, Transient, WaitingForUser
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
+from certs.pki.keys import PrivateKeyPEM
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.resources import RenewalInfo
-from shim.acme.signing import ExternalAccount
+from shim.acme.signing import AccountKey, ExternalAccount
 from shim.acme.transport import Exchange
 from tests.fakes.acme import CHAIN, FakeCA, Scripted, problem
 from tests.shim.acme.conftest import NOW
@@ -466,3 +467,26 @@ def test_a_server_without_the_service_is_not_asked(connect: Callable[[], Gateway
 
     assert connect().renewal_info("aki.serial") is None
     assert not ca.requests("/ari/aki.serial")
+
+
+def test_a_server_that_cannot_change_keys_says_so(gateway: Gateway, ca: FakeCA, key_pem: PrivateKeyPEM) -> None:
+    """RFC 8555 §7.1.1 makes the endpoint a must; some servers leave it out, and then the key stays."""
+    with pytest.raises(Permanent, match="the server does not offer it: keep the key"):
+        gateway.change_key(AccountKey(key_pem))
+    assert ca.requests("/key-change") == []
+
+
+@pytest.mark.parametrize(
+    "answer", [Scripted(409, b""), problem("malformed", 400)], ids=["key of another account", "malformed"]
+)
+def test_a_refused_change_of_keys_is_told(
+    gateway: Gateway, ca: FakeCA, key_pem: PrivateKeyPEM, answer: Scripted
+) -> None:
+    """The account is named; nothing has changed."""
+    ca.offers_key_change = True
+    ca.script("/key-change", answer)
+    gateway.directory(max_age=0)
+
+    with pytest.raises(Failure, match="cannot change the key of the ACME account http"):
+        gateway.change_key(AccountKey(key_pem))
+    assert gateway.find_account().uri == gateway.account_uri
