@@ -183,7 +183,7 @@ class OrderController:
             self._set_status(observed, decision.authorized(order, _described(authorization)))
         elif authorization.status.is_failure:
             problem = authorization.error or f"the authorization is {authorization.status}"
-            reason = one_line(f'Failed to prove control of "{authorization.identifier}": {problem}')
+            reason = one_line(f'{decision.FAILED_PROOF} "{authorization.identifier}": {problem}')
             self._set_status(observed, decision.failed_status(observed, authorization.status, reason, now))
         else:
             self._create_challenge(observed, authorization, now)
