@@ -89,7 +89,7 @@ def _backed_off_until(observed: ObservedCertificate) -> datetime | None:
     failed = observed.request(observed.next_revision)
     if failed is not None and changed_fields(observed.certificate, failed):
         return None
-    return next_attempt(observed.certificate.status, observed.limits)
+    return next_attempt(observed.certificate.status, observed.limits, observed.setback)
 
 
 def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Violation, now: datetime) -> Step | Outcome:

@@ -13,6 +13,7 @@ import msgspec
 
 from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.meta import Condition, ConditionStatus, find_condition, with_condition, without_condition
+from certs.decide.backoff import Setback, next_attempt
 from certs.decide.certificatesteps import ObservedCertificate, SetCertificateStatus
 from certs.decide.effects import Tell
 from certs.decide.policies import WINDOW_ERROR, Violation, reason_not_ready, renewal_due, renewal_plan, stored_leaf
@@ -94,18 +95,24 @@ def finished(observed: ObservedCertificate, now: datetime) -> SetCertificateStat
 
 
 def gave_up(observed: ObservedCertificate, reason: str, message: str, now: datetime) -> SetCertificateStatus:
-    """Return the end of an attempt that failed; the back-off begins."""
-    sentence = f"The certificate request has failed to complete and will be retried: {message}"
+    """Return the end of an attempt that failed; the back-off begins, and the sentence says when it ends."""
     before = observed.certificate.status
-    status = with_issuing(
-        observed, with_readiness(observed, before, now), now, reason, sentence, status=ConditionStatus.FALSE
-    )
     status = msgspec.structs.replace(
-        status,
+        with_readiness(observed, before, now),
         last_failure_time=now.replace(microsecond=0),
         failed_issuance_attempts=(before.failed_issuance_attempts or 0) + 1,
     )
+    sentence = f"The certificate request has failed to complete and will be retried: {message}"
+    sentence = f"{sentence} ({_when_again(observed, status)})"
+    status = with_issuing(observed, status, now, reason, sentence, status=ConditionStatus.FALSE)
     return SetCertificateStatus(status, (Tell(reason, sentence, "Warning"),))
+
+
+def _when_again(observed: ObservedCertificate, failed: CertificateStatus) -> str:
+    again = next_attempt(failed, observed.limits, observed.setback)
+    assert again is not None  # noqa: S101  it has just failed
+    sooner = ", or as soon as the spec changes" if observed.setback is Setback.REFUSAL else ""
+    return f"next attempt at {again:%Y-%m-%d %H:%M:%S} UTC{sooner}"
 
 
 def held_up(observed: ObservedCertificate, why: str, now: datetime) -> CertificateStatus:

@@ -11,7 +11,7 @@ from certs.api.certificate import Certificate, CertificateStatus
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.decide.ari import Asked
-from certs.decide.backoff import BackoffLimits
+from certs.decide.backoff import BackoffLimits, Setback
 from certs.decide.effects import Tell
 from certs.decide.policies import REVISION, Subject
 from certs.names import next_key_secret_name
@@ -51,6 +51,7 @@ class ObservedCertificate:
     rivals: tuple[Certificate, ...] = ()
     leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
     limits: BackoffLimits = field(default_factory=BackoffLimits)
+    setback: Setback | None = None  # what the Order of the next revision's request has failed by
     rewritten: Rewritten | None = None
     owner_ref: bool = False  # the Secret shall go with its Certificate
     new_key: NewKey = NewKey.AT_HAND

@@ -25,6 +25,7 @@ from certs.api.challenge import Challenge
 from certs.api.issuer import ACMEIssuer, AnyIssuer
 from certs.api.meta import find_condition, is_true
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.backoff import Setback
 from certs.decide.challenge import FINALIZER, PRESENTING, awaiting_verdict, is_dns
 from certs.decide.effects import Tell
 from certs.durations import parse_duration
@@ -34,6 +35,8 @@ from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 # a server that wants more time says so by Retry-After.
 FIRST_POLL: Final = timedelta(milliseconds=40)
 LONGEST_POLL: Final = timedelta(seconds=10)
+# How the reason of an Order begins that failed by a name; that of one that was refused names the request to the CA.
+FAILED_PROOF: Final = "Failed to prove control of"
 # An order that the CA works on for longer than this is told as `processing`, for people to see.
 TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
 SHORT_LIVED: Final = "shortlived"
@@ -300,6 +303,18 @@ def completed(observed: ObservedOrder, certificate: bytes) -> OrderStatus:
     )
 
 
+def setback(order: Order) -> Setback | None:
+    """Return what an Order has failed by; None when it has not.
+
+    `errored` is what the CA has answered a request of ours with, unless the reason says that a name was at fault.
+    """
+    state = order.status.state
+    if not state.is_failure:
+        return None
+    is_refused = state is ACMEState.ERRORED and not order.status.reason.startswith(FAILED_PROOF)
+    return Setback.REFUSAL if is_refused else Setback.PROOF
+
+
 def failed_status(observed: ObservedOrder, state: ACMEState, reason: str, now: datetime) -> OrderStatus:
     """Return the status of an Order that cannot succeed any more."""
     return msgspec.structs.replace(
@@ -342,4 +357,4 @@ def _told_failure(challenge: Challenge) -> Tell:
 
 def _challenge_sentence(challenge: Challenge) -> str:
     reason = challenge.status.reason or f"the challenge is {challenge.status.state}"
-    return f'Failed to prove control of "{challenge.spec.dns_name}": {reason}'
+    return f'{FAILED_PROOF} "{challenge.spec.dns_name}": {reason}'

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from certs.decide.limits import pace_of_account
 from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from shim.acme.resources import ProblemDocument
 
 # When a server limits us and names no moment: long enough not to hammer, short enough for a person to wait.
 UNNAMED_LIMIT: Final = timedelta(minutes=10)
+
+# How far apart orders come after an overload of the server: not all at the same moment again.
+AFTER_OVERLOAD: Final = timedelta(milliseconds=100)
 
 
 class AccountGone(Transient):
@@ -26,6 +30,19 @@ class AccountGone(Transient):
 
 class OrderGone(Permanent):
     """The server does not know the order or authorization (any more): start a new order."""
+
+
+class AccountLimited(RateLimited):
+    """What is limited is the account, or everybody at this server: other new orders would be refused, too.
+
+    `pace`: how far apart they may come afterwards.  `only_new`: not those that replace a certificate
+    (RFC 9773 §5; Let's Encrypt exempts them).
+    """
+
+    def __init__(self, message: str, *, until: datetime, reason: str, pace: timedelta, only_new: bool) -> None:
+        super().__init__(message, until=until, reason=reason)
+        self.pace = pace
+        self.only_new = only_new
 
 
 class OrderNotReady(Transient):
@@ -90,7 +107,7 @@ def failure(attempt: str, refusal: Refusal) -> Failure:
     is_limit = refusal.status == 429 or (problem is not None and problem.type == "rateLimited")
     if is_limit or (refusal.status == 503 and refusal.retry_at is not None):
         until = refusal.retry_at or refusal.received_at + UNNAMED_LIMIT
-        return RateLimited(f"{sentence} until {until:%Y-%m-%d %H:%M:%S} UTC", until=until, reason=_reason(problem))
+        return _limited(f"{sentence} until {until:%Y-%m-%d %H:%M:%S} UTC", refusal, until)
     return kind(sentence, reason=_reason(problem))
 
 
@@ -104,6 +121,17 @@ def forgotten(attempt: str, refusal: Refusal) -> Failure:
         told = problem or f"the server answered {refusal.status}"
         return OrderGone(f"{attempt}: {told}: a new order will be started", reason="OrderGone")
     return failure(attempt, refusal)
+
+
+def _limited(sentence: str, refusal: Refusal, until: datetime) -> RateLimited:
+    """Return the limit for whom it concerns: a server that is overloaded has none in mind."""
+    reason = _reason(refusal.problem)
+    pace = pace_of_account(refusal.problem.detail) if refusal.problem is not None else None
+    if pace is not None:
+        return AccountLimited(sentence, until=until, reason=reason, pace=pace, only_new=True)
+    if refusal.status == 503:
+        return AccountLimited(sentence, until=until, reason=reason, pace=AFTER_OVERLOAD, only_new=False)
+    return RateLimited(sentence, until=until, reason=reason)
 
 
 def _classify(refusal: Refusal) -> tuple[_Kind, str]:

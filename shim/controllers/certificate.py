@@ -23,6 +23,7 @@ from certs.api.meta import (
 )
 from certs.decide import certificate as decision
 from certs.decide import certificatestatus as statuses
+from certs.decide.backoff import Setback
 from certs.decide.certificatesteps import (
     NEXT_KEY_LABEL,
     AskRenewalInfo,
@@ -40,6 +41,7 @@ from certs.decide.certificatesteps import (
     WriteTemporary,
 )
 from certs.decide.effects import Tell
+from certs.decide.order import setback
 from certs.decide.policies import (
     CERTIFICATE_NAME,
     PRIVATE_KEY_SECRET,
@@ -100,6 +102,7 @@ class CertificateController:
             for secret in stores.secrets.by_index(OWNER, certificate.metadata.uid)
             if NEXT_KEY_LABEL in secret.metadata.labels
         }
+        observed = replace(observed, setback=self._setback(observed))
         next_key = next((keys.pop(key_name) for key_name in observed.next_key_names if key_name in keys), None)
         return replace(observed, next_key=next_key, leftover_keys=tuple(keys.values()), new_key=self._new_key(observed))
 
@@ -146,6 +149,12 @@ class CertificateController:
         if status != certificate.status:
             written = msgspec.structs.replace(certificate, status=status)
             self._world.client.update_status(written, field_manager=COMPONENT)
+
+    def _setback(self, observed: ObservedCertificate) -> Setback | None:
+        """Return what the Order of the request that is under way, or was last, has failed by."""
+        request = observed.next_request
+        orders = self._world.stores.orders.by_index(OWNER, request.metadata.uid) if request is not None else ()
+        return next((found for order in orders if (found := setback(order)) is not None), None)
 
     def _new_key(self, observed: ObservedCertificate) -> NewKey:
         """Return how it stands with a key, should one be needed: the stored one, policy Never, is at hand."""

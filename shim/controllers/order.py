@@ -35,7 +35,7 @@ from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import read_chain
 from shim.acme.gateway import Gateway
-from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
+from shim.acme.problems import AccountGone, AccountLimited, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
 from shim.controllers.issuer import forget_account, gateway_of
@@ -150,10 +150,15 @@ class OrderController:
         identifiers = (*sorted(spec.dns_names), *sorted(spec.ip_addresses))
         names = identifiers or (spec.common_name,)
         gateway = self._gateway(observed)
+        self._pass_gate(gateway, order, names, now)
         # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
         first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
         made = None if first_try else find_order(gateway, names)
-        made = made or self._ordered(gateway, order, names, now)
+        try:
+            made = made or self._ordered(gateway, order, names, now)
+        except AccountLimited as limited:
+            self._world.gate.close((gateway.server, gateway.account_uri), order.metadata.uid, limited)
+            raise
         self._set_status(
             observed,
             decision.ordered(
@@ -165,6 +170,12 @@ class OrderController:
             ),
         )
         self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
+
+    def _pass_gate(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> None:
+        """Ask nothing while new orders of the account are limited; raises `RateLimited` with the Order's turn."""
+        attempt = f"cannot create an order for {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}"
+        account = (gateway.server, gateway.account_uri)
+        self._world.gate.enter(account, order.metadata.uid, attempt, now, replaces=bool(order.spec.replaces))
 
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""
@@ -195,7 +206,7 @@ class OrderController:
             self._set_status(observed, decision.authorized(order, _described(authorization)))
         elif authorization.status.is_failure:
             problem = authorization.error or f"the authorization is {authorization.status}"
-            reason = one_line(f'Failed to prove control of "{authorization.identifier}": {problem}')
+            reason = one_line(f'{decision.FAILED_PROOF} "{authorization.identifier}": {problem}')
             self._set_status(observed, decision.failed_status(observed, authorization.status, reason, now))
         else:
             self._create_challenge(observed, authorization, now)

@@ -21,6 +21,7 @@ from certs.decide.order import Seen
 from certs.outcomes import Failure
 from certs.wanted import Settings as IngressSettings
 from shim.acme.accounts import Accounts
+from shim.acme.gate import Gate
 from shim.controllers.memory import Memory
 from shim.controllers.secrets import Secrets
 from shim.keymill import KeyMill
@@ -56,6 +57,7 @@ class World:
     recorder: Recorder
     accounts: Accounts
     settings: ControllerSettings
+    gate: Gate = field(default_factory=Gate)
     mill: KeyMill = field(default_factory=KeyMill)
     wake_certificate: Callable[[str, str], None] = field(default=lambda _namespace, _name: None)
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet

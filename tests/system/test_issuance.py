@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -256,7 +258,36 @@ def test_a_refused_name_is_explained_in_one_sentence(shop: Shop, cluster: Cluste
     )
     assert "rejectedIdentifier" in message
     assert "www.blocked.test" in message
+    assert message.endswith(" UTC, or as soon as the spec changes)")
+    assert next_attempt(shop) == timedelta(days=1)
     assert (shop.get("Certificate", "web-tls") or {})["status"]["failedIssuanceAttempts"] == 1
+
+
+def next_attempt(shop: Shop) -> timedelta:
+    """Return how long after the failure the Certificate says that it will be tried again."""
+    status = (shop.get("Certificate", "web-tls") or {})["status"]
+    message = next(one["message"] for one in status["conditions"] if one["type"] == "Issuing")
+    said = re.search(r"\(next attempt at (\S+ \S+) UTC", message)
+    assert said is not None, message
+    return datetime.fromisoformat(f"{said[1]}+00:00") - datetime.fromisoformat(status["lastFailureTime"])
+
+
+def test_a_proof_that_failed_is_tried_again_in_a_minute(shop: Shop, cluster: Cluster, product: Product) -> None:
+    """Not in an hour, and the name that is mended is issued for without anybody touching an object."""
+    issuer, host = product.issuer("hasty", shop.namespace), shop.host()
+    for solver in issuer["spec"]["acme"]["solvers"]:
+        solver["waitInsteadOfSelfCheck"] = "10ms"
+    shop.apply(issuer)
+    shop.ready("Issuer", "hasty")
+    cluster.names.set("set-servfail", host=f"{host}.")
+
+    shop.ingress("web", host, annotations={ISSUER: "hasty"})
+
+    eventually(lambda: shop.condition("Certificate", "web-tls", "Issuing").get("status") == "False", "it failed")
+    assert shop.all("Order")[0]["status"]["state"] == "invalid"
+    assert next_attempt(shop) == timedelta(minutes=1)
+    cluster.names.set("clear-servfail", host=f"{host}.")
+    assert shop.issued("web-tls", seconds=90).is_pair
 
 
 def test_a_ca_that_has_forgotten_everything_is_registered_with_again(

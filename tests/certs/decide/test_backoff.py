@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from certs.api.certificate import CertificateStatus
-from certs.decide.backoff import BackoffLimits, next_attempt
+from certs.decide.backoff import BackoffLimits, Setback, next_attempt
 from tests.certs.decide.objects import NOW
 
 HOUR = timedelta(hours=1)
@@ -40,3 +40,23 @@ def test_limits_are_the_admins(limits: BackoffLimits, expected: timedelta) -> No
     status = CertificateStatus(last_failure_time=NOW, failed_issuance_attempts=3)
 
     assert next_attempt(status, limits) == NOW + expected
+
+
+@pytest.mark.parametrize(
+    ("setback", "attempts", "minutes"),
+    [
+        (Setback.PROOF, None, 1),
+        (Setback.PROOF, 1, 1),
+        (Setback.PROOF, 2, 10),
+        (Setback.PROOF, 3, 100),
+        (Setback.PROOF, 4, 24 * 60),
+        (Setback.PROOF, 1000, 24 * 60),
+        (Setback.REFUSAL, 1, 24 * 60),
+        (Setback.REFUSAL, 7, 24 * 60),
+    ],
+)
+def test_what_the_order_failed_by_counts_instead(setback: Setback, attempts: int | None, minutes: int) -> None:
+    """Whatever the flags say: they are for issuers that tell no more than that they have failed."""
+    status = CertificateStatus(last_failure_time=NOW, failed_issuance_attempts=attempts)
+
+    assert next_attempt(status, BackoffLimits(5 * HOUR, 5 * HOUR), setback) == NOW + minutes * HOUR / 60

@@ -19,6 +19,7 @@ from certs.api.certificate import (
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.core import Secret
 from certs.api.meta import Condition, ConditionStatus, IssuerReference, find_condition, is_true
+from certs.decide.backoff import Setback
 from certs.decide.certificate import decide
 from certs.decide.certificatesteps import (
     CreateRequest,
@@ -282,10 +283,28 @@ def test_an_attempt_fails(brought: CertificateRequest, reason: str, message: str
     step = decide(issuing(brought, of=with_issuing(failed_issuance_attempts=2)), NOW + timedelta(microseconds=7))
 
     status = status_of(step)
-    assert said(status.conditions, "Issuing") == ("False", reason, RETRIED + message)
+    sentence = f"{RETRIED}{message} (next attempt at 2026-03-01 16:00:00 UTC)"
+    assert said(status.conditions, "Issuing") == ("False", reason, sentence)
     assert (status.last_failure_time, status.failed_issuance_attempts) == (NOW, 3)
     assert isinstance(step, SetCertificateStatus)
-    assert step.tell == (Tell(reason, RETRIED + message, "Warning"),)
+    assert step.tell == (Tell(reason, sentence, "Warning"),)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "setback", "again"),
+    [
+        (0, Setback.PROOF, "2026-03-01 12:01:00 UTC"),
+        (1, Setback.PROOF, "2026-03-01 12:10:00 UTC"),
+        (0, Setback.REFUSAL, "2026-03-02 12:00:00 UTC, or as soon as the spec changes"),
+    ],
+)
+def test_what_the_order_failed_by_says_when_it_is_tried_again(attempts: int, setback: Setback, again: str) -> None:
+    """And it is told with the failure."""
+    observed = replace(issuing(failed(request()), of=with_issuing(failed_issuance_attempts=attempts)), setback=setback)
+
+    message = said(status_of(decide(observed, NOW)).conditions, "Issuing")[2]
+
+    assert message == f"{RETRIED}the CA says no (next attempt at {again})"
 
 
 def test_a_denial_that_is_not_true_is_none() -> None:
@@ -366,11 +385,31 @@ def test_after_a_failure_nothing_happens_for_hours(attempts: int, hours: int) ->
     assert is_true(status_of(decide(observed, end)).conditions, "Issuing")
 
 
-def test_a_changed_spec_ends_the_back_off() -> None:
-    """Whoever mends the names need not wait an hour."""
+@pytest.mark.parametrize(
+    ("attempts", "setback", "pause"),
+    [
+        (1, Setback.PROOF, timedelta(minutes=1)),
+        (3, Setback.PROOF, timedelta(minutes=100)),
+        (1, Setback.REFUSAL, DAY),
+    ],
+)
+def test_what_the_order_failed_by_sets_the_pause(attempts: int, setback: Setback, pause: timedelta) -> None:
+    cert = failing(attempts=attempts)
+    observed = ObservedCertificate(cert, None, next_key(cert, KEY), (failed(request(cert)),), setback=setback)
+
+    waits = decide(observed, NOW + pause - timedelta(seconds=1))
+
+    assert isinstance(waits, Wait)
+    assert waits.until == NOW + pause
+    assert is_true(status_of(decide(observed, NOW + pause)).conditions, "Issuing")
+
+
+@pytest.mark.parametrize("setback", [None, *Setback])
+def test_a_changed_spec_ends_the_back_off(setback: Setback | None) -> None:
+    """Whoever mends the names need not wait, whatever it failed by."""
     before = failing()
     after = msgspec.structs.replace(before, spec=certificate(dns_names=("other.test",)).spec)
-    observed = ObservedCertificate(after, None, next_key(after, KEY), (failed(request(before)),))
+    observed = ObservedCertificate(after, None, next_key(after, KEY), (failed(request(before)),), setback=setback)
 
     assert is_true(status_of(decide(observed, NOW)).conditions, "Issuing")
 

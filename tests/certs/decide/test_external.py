@@ -67,6 +67,7 @@ def test_its_refusal_is_a_failed_attempt(conditions: tuple[Condition, ...], reas
     step = decide(observed(judged(*conditions)), NOW)
 
     sentence = f"The certificate request has failed to complete and will be retried: {message}"
+    sentence = f"{sentence} (next attempt at 2026-03-01 13:00:00 UTC)"
     assert issuing(step) == ("False", reason, sentence)
     assert isinstance(step, SetCertificateStatus)
     assert step.status.failed_issuance_attempts == 1

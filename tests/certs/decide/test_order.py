@@ -8,6 +8,7 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
+from certs.decide.backoff import Setback
 from certs.decide.challenge import awaiting_verdict
 from certs.decide.effects import Tell
 from certs.decide.order import (
@@ -29,6 +30,7 @@ from certs.decide.order import (
     ordered,
     poll_pause,
     seen_from,
+    setback,
     wanted_profile,
 )
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
@@ -369,3 +371,20 @@ def test_a_profile_that_is_not_offered_is_refused(offered: tuple[str, ...], told
         wanted_profile(asking("tls"), offered)
     assert caught.value.reason == "InvalidProfile"
     assert "change spec.acme.profile of " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "expected"),
+    [
+        pytest.param(ACMEState.PENDING, "", None, id="under way"),
+        pytest.param(ACMEState.VALID, "", None, id="done"),
+        pytest.param(ACMEState.INVALID, f'Failed to prove control of "{HOST}": 404', Setback.PROOF, id="a proof"),
+        pytest.param(ACMEState.EXPIRED, "", Setback.PROOF, id="too late"),
+        pytest.param(ACMEState.ERRORED, f'Failed to prove control of "{HOST}": no', Setback.PROOF, id="an answer"),
+        pytest.param(ACMEState.ERRORED, "cannot order: rejectedIdentifier", Setback.REFUSAL, id="refused"),
+        pytest.param(ACMEState.ERRORED, "Failed to create Order: 400", Setback.REFUSAL, id="refused to cert-manager"),
+    ],
+)
+def test_the_order_tells_what_it_has_failed_by(state: ACMEState, reason: str, expected: Setback | None) -> None:
+    """A name can be mended by somebody; what the CA refuses stays refused."""
+    assert setback(order(status=OrderStatus(state=state, reason=reason))) is expected

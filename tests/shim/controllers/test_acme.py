@@ -296,6 +296,34 @@ def test_a_rate_limit_keeps_the_order_pending(
         drive(orders, "web", "shop-1-1234")
 
 
+TOO_MANY_ORDERS = "too many new orders (300) from this account in the last 3h0m0s, retry after 2026-03-01 13:00:00 UTC"
+TOO_MANY_OF_A_NAME = 'too many certificates (50) already issued for "example.org" in the last 168h0m0s'
+
+
+@pytest.mark.parametrize(
+    ("detail", "asked"),
+    [pytest.param(TOO_MANY_ORDERS, 1, id="the account's"), pytest.param(TOO_MANY_OF_A_NAME, 2, id="a name's")],
+)
+def test_a_limit_of_the_account_is_met_once(
+    ca: FakeCA, ready: Callable[..., None], orders: OrderController, put: Put, detail: str, asked: int
+) -> None:
+    """A second Order does not ask; where the limit is another's, it does."""
+    ready()
+    one, refused = order(), problem("rateLimited", 429, detail, headers={"Retry-After": "3600"})
+    other = msgspec.structs.replace(
+        one, metadata=msgspec.structs.replace(one.metadata, name="other-1", uid="uid-other", owner_references=())
+    )
+    put(one)
+    put(other)
+    ca.script("/new-order", refused, refused)
+
+    for name in ("shop-1-1234", "other-1"):
+        with pytest.raises(RateLimited, match=r"until|its turn is at"):
+            drive(orders, "web", name)
+
+    assert len(ca.requests("/new-order")) == asked
+
+
 @pytest.mark.usefixtures("ordered")
 def test_a_challenge_is_told_until_its_end(
     ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores, events: Events
