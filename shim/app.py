@@ -57,7 +57,6 @@ from shim.metrics import CONTENT_TYPE, Metrics
 from shim.responder import Responder
 from shim.settings import Settings
 from shim.solvers.http01 import HTTP01
-from shim.solvers.selfcheck import SelfCheck
 from shim.stores import follow
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -131,9 +130,7 @@ class Shim:
     def _loops(self, hook: Hook) -> tuple[TakesTurns, ...]:
         world, stores = self._world, self._stores
         settings = self._settings
-        http01 = HTTP01(
-            stores, world.client, settings.responders, SelfCheck(settings.nameservers, settings.self_check_port)
-        )
+        http01 = HTTP01(stores, world.client, settings.responders, settings.self_check)
         return (
             Loop[ObservedIngress, ingress.Step](IngressController(world), self._queue, hook=hook),
             Loop[ObservedCertificate, certificatesteps.Step](CertificateController(world), self._queue, hook=hook),

@@ -58,6 +58,7 @@ class ChallengeController:
             issuer=self._world.stores.issuer(namespace, challenge.spec.issuer_ref),
             route_ready=challenge.status.state.is_final or self._http01.is_ready(challenge),
             progress=self._world.progress.get(challenge.metadata.uid),
+            grace=self._http01.grace,
         )
 
     def decide(self, observed: ObservedChallenge, now: datetime) -> Step | Outcome:
@@ -112,7 +113,8 @@ class ChallengeController:
         challenge = observed.challenge
         authorization = self._gateway(observed).authorization(challenge.spec.authorization_url)
         if authorization.status.is_final:
-            problem = str(authorization.error or f"the authorization is {authorization.status}")
+            said = str(authorization.error or f"the authorization is {authorization.status}")
+            problem = decision.explained(said, observed.progress)
             state = decision.verdict(authorization.status, observed.progress)
             self._write(challenge, concluded(challenge, state, one_line(problem), now))
             return
@@ -130,7 +132,13 @@ class ChallengeController:
             due = now + check_pause(before.checks)
             self._remember(
                 observed.challenge,
-                replace(before, checks=before.checks + 1, check_problem=one_line(str(problem)), due=due),
+                replace(
+                    before,
+                    checks=before.checks + 1,
+                    check_problem=one_line(str(problem)),
+                    unseen_from_here=problem.from_here,
+                    due=due,
+                ),
             )
         else:
             self._remember(observed.challenge, replace(before, reachable=True))
