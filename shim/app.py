@@ -58,7 +58,6 @@ from shim.responder import Responder
 from shim.settings import Settings
 from shim.solvers.dns01.solver import DNS01
 from shim.solvers.http01 import HTTP01
-from shim.solvers.selfcheck import SelfCheck
 from shim.stores import follow
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -132,9 +131,7 @@ class Shim:
     def _loops(self, hook: Hook) -> tuple[TakesTurns, ...]:
         world, stores = self._world, self._stores
         settings = self._settings
-        http01 = HTTP01(
-            stores, world.client, settings.responders, SelfCheck(settings.nameservers, settings.self_check_port)
-        )
+        http01 = HTTP01(stores, world.client, settings.responders, settings.self_check)
         dns01 = DNS01(world.secrets, self._cluster.transport, settings.dns, world.issuer_namespace)
         return (
             Loop[ObservedIngress, ingress.Step](IngressController(world), self._queue, hook=hook),

@@ -3,37 +3,48 @@
     GET /.well-known/acme-challenge/<token>   Host: <the challenge's name>   → 200, the key authorization
 
 It keeps nothing of its own, so every replica answers, from the moment at which the Challenge is in its
-store.  A token is answered only for the name that it was given for (RFC 8555 §8.3), and only while a
-Challenge with it exists.  Everything else is 404.
+store.  A token is looked up, for the name that it was given for (RFC 8555 §8.3), and only while a Challenge
+with it exists; what is answered is never made from the request.  Everything else is 404, without a word.
 
-Hostile input: requests are read within a deadline and bounded by the server; no more than `MOST_AT_ONCE`
-are served at a time, and what comes beyond that waits in the kernel's backlog.
+    connection ──whole head in time?──> look up ──> answer ──> half-close ──> gone
+          └── too late, too long, garbage, or the oldest of too many ──> gone
+
+Everybody on the internet can come here, so it is one event loop in a thread of its own: an idle connection costs
+a file descriptor and no thread.  Each connection gets one answer and a deadline that no byte extends.  When more
+are open than may be, the one that has been open for longest makes room, which is never the CA's that
+has just come.  h11 reads the requests; bodies are not read at all.
 """
 
 from __future__ import annotations
 
-import io
+import asyncio
+import resource
+import socket
 import threading
 from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Any, Final
+from typing import Final, cast
 
+import h11
 import structlog
 
 from certs.api.challenge import Challenge
-from shim.deadline import TimedReader
 from shim.flags import Address
 from shim.kube.store import Store
-from shim.listener import Listener
 from shim.stores import TOKEN
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PREFIX: Final = "/.well-known/acme-challenge/"
-MOST_AT_ONCE: Final = 128
+# File descriptors that are left to everything else in the process: watches, requests, files.
+SPARE_DESCRIPTORS: Final = 512
+MOST_OPEN: Final = 4096
 # A validation is one small request on a fresh connection; whoever needs longer is no CA.
 READ_WITHIN: Final = 5.0
+# How long the client may take to fetch its answer and hang up.
+CLOSE_WITHIN: Final = 2.0
+# Request line and headers together.  Proxies add some; a CA sends 200 bytes.
+MOST_HEAD: Final = 8192
+BACKLOG: Final = 1024
 
 Asked = Callable[[Challenge], None]
 
@@ -48,73 +59,192 @@ def key_authorization(challenges: Store[Challenge], host: str, path: str) -> Cha
     return next((one for one in candidates if one.spec.dns_name == name and one.spec.type == "HTTP-01"), None)
 
 
+def host_and_path(request: h11.Request) -> tuple[str, str]:
+    """Return whom and what a request asks for; the absolute form outweighs the Host header (RFC 9112 §3.2.2).
+
+    Nothing is decoded: a token has no character that would need an escape (RFC 8555 §8.1).
+    """
+    target = request.target.decode("latin-1")
+    host = next((value.decode("latin-1") for name, value in request.headers if name == b"host"), "")
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() != "http":
+        return host, target
+    authority, slash, path = rest.partition("/")
+    return authority, slash + path
+
+
 def _without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0] if host.count(":") == 1 else host
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Responder
-    protocol_version = "HTTP/1.1"
-    server_version = "certshim"
-    sys_version = ""
+class _Connection(asyncio.Protocol):
+    """One client: its request is read, answered, and the connection ends."""
 
-    def setup(self) -> None:
-        """Read the whole request within the deadline, whatever the pace at which it comes."""
-        super().setup()
-        self.connection.settimeout(self.server.read_within)
-        self.rfile = io.BufferedReader(TimedReader(self.connection))
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
+        self._transport: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._answered = False
+        self._received = 0
 
-    def do_GET(self) -> None:
-        """Answer with the key authorization, or 404."""
-        challenge = key_authorization(self.server.challenges, self.headers.get("Host", ""), self.path)
-        if challenge is None:
-            self._reply(HTTPStatus.NOT_FOUND, b"no challenge of this token is pending for this host\n")
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the time that it has."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._end_after(self._responder.read_within)
+        self._responder.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; what comes after the request's head (a body, another request) is thrown away."""
+        if self._answered:
             return
-        self._reply(HTTPStatus.OK, challenge.spec.key.encode())
-        self.server.asked(challenge)
+        try:
+            # h11 would take a longer head if it came in one piece.
+            self._http.receive_data(data[: MOST_HEAD + 1 - self._received])
+            self._received += len(data)
+            event = self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            self._answer(error.error_status_hint)
+            return
+        if isinstance(event, h11.Request):
+            self._serve(event)
 
-    def _reply(self, status: HTTPStatus, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
+    def eof_received(self) -> bool:
+        """Hang up as well."""
+        return False
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        """Log at debug: anybody on the internet can make these lines."""
-        log.debug("responder", client=self.client_address[0], line=format % args)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it; a client that went away is nobody's error."""
+        del exc
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._responder.closed(self)
+
+    def drop(self) -> None:
+        """End it now, whatever it is doing."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _serve(self, request: h11.Request) -> None:
+        challenge = None
+        if request.method in {b"GET", b"HEAD"}:
+            challenge = key_authorization(self._responder.challenges, *host_and_path(request))
+        if challenge is None:
+            self._answer(404)
+            return
+        self._answer(200, challenge.spec.key.encode(), with_head_only=request.method == b"HEAD")
+        if request.method == b"GET":
+            self._responder.asked(challenge)
+
+    def _answer(self, status: int, body: bytes = b"", *, with_head_only: bool = False) -> None:
+        """Send the answer and half-close: closing while unread bytes wait would reset what has been sent."""
+        transport = self._transport
+        assert transport is not None  # noqa: S101  data comes after connection_made
+        self._answered = True
+        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
+        head = self._http.send(h11.Response(status_code=status, headers=headers)) or b""
+        transport.write(head if with_head_only else head + body)
+        transport.write_eof()
+        self._end_after(CLOSE_WITHIN)
+        log.debug("responder answered", client=str(transport.get_extra_info("peername")), status=status)
+
+    def _end_after(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.drop)
 
 
-class Responder(Listener):
-    """The server; `asked` is called after each answer, which for the CA's request means: its verdict is near."""
+class Responder:
+    """The server, from `start` to `stop`.
 
-    request_queue_size = 256
+    `asked` is called after each answer to GET, which for the CA's request means: its verdict is near.  It is called
+    in the loop's thread and must not block.
+    """
 
     def __init__(
-        self, address: Address, challenges: Store[Challenge], asked: Asked, *, read_within: float = READ_WITHIN
+        self,
+        address: Address,
+        challenges: Store[Challenge],
+        asked: Asked,
+        *,
+        read_within: float = READ_WITHIN,
+        most_open: int | None = None,
     ) -> None:
         self.challenges = challenges
         self.asked = asked
         self.read_within = read_within
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
-        super().__init__(address, _Handler, name="responder")
+        self._most_open = most_open if most_open is not None else _room()
+        # In the order in which they were opened.
+        self._open: dict[_Connection, None] = {}
+        self._socket = _bound(address)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="responder", daemon=True)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and make room for the next."""
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Serve; returns once it does."""
+        self._thread.start()
+        self._running.wait()
+
+    def stop(self) -> None:
+        """Stop serving; nothing when it has not begun."""
+        if self._loop is not None and self._ending is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join()
+        self._socket.close()
+
+    def opened(self, connection: _Connection) -> None:
+        """Count a connection; the oldest makes room when there are too many."""
+        self._open[connection] = None
+        if len(self._open) > self._most_open:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.drop()
+
+    def closed(self, connection: _Connection) -> None:
+        """Count it no more."""
+        self._open.pop(connection, None)
+
+    def _run(self) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            asyncio.run(self._serve())
         finally:
-            self._free.release()
+            self._running.set()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Wait for room, then serve in a thread."""
-        self._free.acquire()  # released by the thread
-        super().process_request(request, client_address)
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        server = await self._loop.create_server(lambda: _Connection(self), sock=self._socket, backlog=BACKLOG)
+        self._running.set()
+        await self._ending.wait()
+        server.close()
+        for connection in tuple(self._open):
+            connection.drop()
+        await server.wait_closed()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the base class's signature
-        """A client that went away is nobody's error."""
-        log.debug("responder connection failed", client=str(client_address))
+
+def _room() -> int:
+    """Return how many connections the process has file descriptors for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST_OPEN
+    return max(min(MOST_OPEN, soft - SPARE_DESCRIPTORS), 64)
+
+
+def _bound(address: Address) -> socket.socket:
+    """Return a socket bound to the address (`::` takes IPv4 too); raises OSError that says what to do."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    both = address.host == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        place = f"{address.host}:{address.port}"
+        raise OSError(f"cannot listen on {place} (responder): {error.strerror}; choose another address") from error

@@ -15,6 +15,7 @@ from shim.controllers.world import ControllerSettings
 from shim.flags import Address, Flag
 from shim.solvers.dns01.solver import DNSSettings
 from shim.solvers.http01 import Responders
+from shim.solvers.selfcheck import SelfCheck
 
 WITHOUT_APPROVER: Final = "-certificaterequests-approver"
 
@@ -62,6 +63,13 @@ FLAGS: Final = (
     Flag(
         "acme-http01-self-check-port", "80", flags.whole_number(1, 65535), "Port of self checks; the CA always uses 80"
     ),
+    Flag(
+        "acme-http01-self-check-grace",
+        "3s",
+        flags.duration,
+        "When a host cannot be reached from here, ask the CA all the same after this",
+    ),
+    Flag("acme-http01-self-check-loopback", "false", flags.boolean, "Let self checks go to loopback; for tests"),
     Flag("acme-http01-responder-listen-address", "0.0.0.0:8089", flags.address, "Where the responder listens"),
     Flag(
         "acme-http01-responder-address",
@@ -123,8 +131,7 @@ class Settings:
     controllers: ControllerSettings
     responder_listen: Address
     responders: Responders
-    nameservers: tuple[str, ...]
-    self_check_port: int
+    self_check: SelfCheck
     dns: DNSSettings
     metrics_listen: Address | None
     healthz_listen: Address | None
@@ -153,14 +160,18 @@ def read(given: Mapping[str, str]) -> Settings:
         controllers=_controllers(values),
         responder_listen=values["acme_http01_responder_listen_address"],
         responders=Responders(hosts=tuple(one.host for one in answering), port=answering[0].port),
-        nameservers=values["acme_http01_solver_nameservers"],
-        self_check_port=values["acme_http01_self_check_port"],
         dns=DNSSettings(
             nameservers=values["dns01_recursive_nameservers"],
             recursive_only=values["dns01_recursive_nameservers_only"],
             authoritative_port=values["dns01_authoritative_port"],
             issuer_ambient=values["issuer_ambient_credentials"],
             cluster_issuer_ambient=values["cluster_issuer_ambient_credentials"],
+        ),
+        self_check=SelfCheck(
+            values["acme_http01_solver_nameservers"],
+            values["acme_http01_self_check_port"],
+            loopback=values["acme_http01_self_check_loopback"],
+            grace=values["acme_http01_self_check_grace"],
         ),
         metrics_listen=values["metrics_listen_address"],
         healthz_listen=values["internal_healthz_listen_address"],

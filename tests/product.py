@@ -103,6 +103,7 @@ class Product:
             f"--acme-http01-responder-address=localhost:{self.responder_port}",
             f"--acme-http01-solver-nameservers={cluster.names.address}",
             f"--acme-http01-self-check-port={cluster.caddy.http_port}",
+            "--acme-http01-self-check-loopback=true",
             f"--internal-healthz-listen-address={self.shim_health.removeprefix('http://')}",
             f"--metrics-listen-address={self.shim_metrics.removeprefix('http://')}",
             *flags,

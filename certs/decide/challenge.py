@@ -73,6 +73,7 @@ class Progress:
     looked: bool = False
     checks: int = 0
     check_problem: str = ""
+    unseen_from_here: bool = False
     reachable: bool = False
     answered: bool = False
     polls: int = 0
@@ -88,6 +89,7 @@ class ObservedChallenge:
     """A Challenge, its issuer, whether the way to it stands, and what this process remembers.
 
     `complete` tells whether its Order has all its Challenges, `replaceable` whether the Order would make another one.
+    `grace` is how long to wait when nobody can be reached from here, though the CA may see it otherwise.
     """
 
     challenge: Challenge
@@ -96,6 +98,7 @@ class ObservedChallenge:
     progress: Progress | None = None
     complete: bool = True
     replaceable: bool = False
+    grace: timedelta = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ def decide(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
         return _present(observed, progress, now) if is_dns(challenge) else EnsureRoute()
     if progress.answered:
         return _await_verdict(challenge, progress, now)
-    return _make_reachable(challenge, progress, now)
+    return _make_reachable(challenge, progress, observed.grace, now)
 
 
 def _before_dns(observed: ObservedChallenge) -> Step | None:
@@ -316,16 +319,24 @@ def _refuse_unsupported(challenge: Challenge) -> None:
         raise Permanent(why, reason="PresentError")
 
 
-def _make_reachable(challenge: Challenge, progress: Progress, now: datetime) -> Step | Outcome:
-    """Check until the token can be fetched, or wait a fixed time where the issuer says so."""
+def _make_reachable(challenge: Challenge, progress: Progress, grace: timedelta, now: datetime) -> Step | Outcome:
+    """Check until the token can be fetched, or wait a fixed time where the issuer says so.
+
+    A cluster may be unable to reach its own load balancer.  So when nobody speaks at the address, the CA is asked after
+    the grace all the same.  A wrong answer, or a name that does not resolve, is what the CA would find too: it
+    counts failures (and bars the name for an hour after a few), so that is waited for.
+    """
     fixed = challenge.spec.solver.wait_instead_of_self_check
     if fixed is not None:
         return _wait_fixed(challenge, fixed, now)
-    if progress.reachable:
+    given_up_at = progress.since + grace
+    if progress.reachable or (progress.unseen_from_here and now >= given_up_at):
         return Answer()
     if now >= progress.due:
         return SelfCheck()
     reason = f"Waiting for {challenge.spec.type} challenge propagation: {progress.check_problem}"
+    if progress.unseen_from_here:
+        progress = replace(progress, due=min(progress.due, given_up_at))
     return _tell_or_wait(challenge, progress, reason, now)
 
 
@@ -403,6 +414,13 @@ def verdict(state: ACMEState, progress: Progress | None) -> ACMEState:
     if state.is_failure and (progress is None or not progress.answered):
         return ACMEState.EXPIRED
     return state
+
+
+def explained(problem: str, progress: Progress | None) -> str:
+    """Return the CA's sentence, with what the self check had found when the CA was asked in spite of it."""
+    if progress is None or progress.reachable or not (progress.answered and progress.check_problem):
+        return problem
+    return f"{problem}; the self check could not reach it either: {progress.check_problem}"
 
 
 def _started(challenge: Challenge) -> tuple[Tell, ...]:

@@ -78,6 +78,7 @@ class ChallengeController:
             progress=self._world.progress.get(challenge.metadata.uid),
             complete=order is None or not is_dns(challenge) or self._is_complete(order),
             replaceable=order is not None and not order.status.state.is_final,
+            grace=self._http01.grace,
         )
 
     def _order_of(self, challenge: Challenge) -> Order | None:
@@ -151,7 +152,8 @@ class ChallengeController:
         challenge = observed.challenge
         authorization = self._gateway(observed).authorization(challenge.spec.authorization_url)
         if authorization.status.is_final:
-            problem = str(authorization.error or f"the authorization is {authorization.status}")
+            said = str(authorization.error or f"the authorization is {authorization.status}")
+            problem = decision.explained(said, observed.progress)
             state = decision.verdict(authorization.status, observed.progress)
             self._write(challenge, concluded(challenge, state, one_line(problem), now))
             return
@@ -172,7 +174,13 @@ class ChallengeController:
             due = now + check_pause(before.checks, challenge.spec.type)
             self._remember(
                 challenge,
-                replace(before, checks=before.checks + 1, check_problem=one_line(str(problem)), due=due),
+                replace(
+                    before,
+                    checks=before.checks + 1,
+                    check_problem=one_line(str(problem)),
+                    unseen_from_here=isinstance(problem, NotReachable) and problem.from_here,
+                    due=due,
+                ),
             )
         else:
             self._remember(challenge, replace(before, reachable=True))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from certs.api.challenge import Challenge
@@ -70,6 +71,11 @@ class HTTP01:
         self._client = client
         self._responders = responders
         self._check = check
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a way that cannot be seen from here keeps the CA from being asked."""
+        return self._check.grace
 
     def is_ready(self, challenge: Challenge) -> bool:
         """Do Service, endpoints and route stand as they should?"""

@@ -1,18 +1,24 @@
 """Ask for a token as the CA will, to find out whether the way to the responder stands.
 
 One look per check, with short deadlines; when to check again is the decision's business.  Redirects are
-followed as the CA follows them: to http and https, with any certificate, ten at most.  What comes
+followed as the CA follows them: to http and https on their own ports, with any certificate, ten at most.  What comes
 back is compared and never repeated to anybody: a body from outside has no place in a status.
 Names are resolved by the system, or by the nameservers that the admin names.
+
+Whoever may create a Certificate chooses where this request goes.  So addresses at which no CA can reach anybody are
+refused after resolving, and what was checked is what is connected to: link-local ones (where clouds keep credentials of
+the machine), the metadata service's own, loopback, multicast, unspecified; also in their IPv6 disguises.
 """
 
 from __future__ import annotations
 
 import http.client
 import ipaddress
+import socket
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -23,6 +29,8 @@ from dns.nameserver import Do53Nameserver
 from shim.deadline import TimedResponse
 
 TIMEOUT: Final = 3.0
+# A proxy has learnt a route by then, and a person has not begun to wonder.
+GRACE: Final = timedelta(seconds=3)
 # All redirects together: a worker waits for it.
 WITHIN: Final = 10.0
 # A key authorization is under 200 bytes; whatever is longer is something else.
@@ -37,21 +45,75 @@ class _Reply(NamedTuple):
     body: bytes
 
 
+# That of AWS; those of others are link-local.
+METADATA: Final = ipaddress.ip_address("fd00:ec2::254")
+# RFC 6052 §2.1: the last four bytes are the IPv4 address.
+NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
 class NotReachable(Exception):
-    """The token could not be fetched as the CA would; the text says why."""
+    """The token could not be fetched as the CA would; the text says why.
+
+    `from_here` is true when the name resolved and nobody spoke HTTP at its address: what a cluster sees that cannot
+    reach its own load balancer from inside (hairpin NAT, PROXY protocol), while the CA can.
+    """
+
+    def __init__(self, why: str, *, from_here: bool = False) -> None:
+        super().__init__(why)
+        self.from_here = from_here
+
+
+def why_refused(address: str, *, loopback: bool = False) -> str:
+    """Return what kind of address it is when it must not be asked, else nothing.  `loopback` lets that kind pass."""
+    found: IPAddress = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        elif found in NAT64:
+            found = ipaddress.IPv4Address(found.packed[-4:])
+    if found.is_loopback:
+        return "" if loopback else "a loopback address"
+    kinds = (
+        (found.is_link_local, "a link-local address"),
+        (found.is_multicast or found == ipaddress.IPv4Address("255.255.255.255"), "a multicast address"),
+        # 0.0.0.0/8 is "this network" (RFC 1122 §3.2.1.3), and Linux connects to itself.
+        (found.is_unspecified or found in ipaddress.ip_network("0.0.0.0/8"), "an unspecified address"),
+        (found == METADATA, "a metadata service"),
+    )
+    return next((kind for applies, kind in kinds if applies), "")
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection whose answer must be complete in time."""
+    """A connection to the first of some addresses that takes it, whose answer must be complete in time."""
 
     response_class = TimedResponse
+
+    def __init__(self, addresses: tuple[str, ...], port: int, *, timeout: float) -> None:
+        super().__init__(addresses[0], port, timeout=timeout)
+        self._addresses = addresses
+
+    def connect(self) -> None:
+        """Connect; raises the OSError of the last."""
+        end = time.monotonic() + (self.timeout or TIMEOUT)
+        for address in self._addresses:
+            left = max(end - time.monotonic(), 0.01)
+            try:
+                self.sock = socket.create_connection((address, self.port), left)
+            except OSError:
+                if address == self._addresses[-1]:
+                    raise
+            else:
+                self.sock.settimeout(self.timeout)
+                return
 
 
 class _TLSConnection(_Connection):
     """The same over TLS, to an address, with the name that proxies choose the certificate by."""
 
-    def __init__(self, address: str, port: int, *, name: str, timeout: float) -> None:
-        super().__init__(address, port, timeout=timeout)
+    def __init__(self, addresses: tuple[str, ...], port: int, *, name: str, timeout: float) -> None:
+        super().__init__(addresses, port, timeout=timeout)
         self._name = name
         # The certificate is what is about to be issued: none can be expected yet (RFC 8555 §8.3).
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -84,11 +146,18 @@ def _redirected(url: str, location: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """By which nameservers (`host:port`; none: the system's) and on which port to reach hosts, in how many seconds."""
+    """By which nameservers (`host:port`; none: the system's) and on which ports to reach hosts, in how many seconds.
+
+    `loopback` is for a control plane on one machine.  After `grace` the CA is asked although nobody was reached from
+    here.
+    """
 
     nameservers: tuple[str, ...] = ()
     port: int = 80
     timeout: float = TIMEOUT
+    tls_port: int = 443
+    loopback: bool = False
+    grace: timedelta = GRACE
 
     def fetch(self, host: str, path: str, *, expected: str) -> None:
         """Fetch the path from the host over plain HTTP; raises NotReachable unless the body is what is expected."""
@@ -123,27 +192,43 @@ class SelfCheck:
         except http.client.HTTPException as error:
             # Not the text of the error, which repeats what came back.
             raise NotReachable(
-                f"failed to perform self check GET request '{url}': no HTTP answer ({type(error).__name__})"
+                f"failed to perform self check GET request '{url}': no HTTP answer ({type(error).__name__})",
+                from_here=True,
             ) from error
         except (OSError, ValueError) as error:
             # ValueError: what a redirect names need be neither a URL nor a name that can be asked for.
             why = str(error) or type(error).__name__
-            raise NotReachable(f"failed to perform self check GET request '{url}': {why}") from error
+            raise NotReachable(
+                f"failed to perform self check GET request '{url}': {why}", from_here=isinstance(error, OSError)
+            ) from error
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        address = self._address(host)
+        usual = self.port if scheme == "http" else self.tls_port
+        if port is not None and port not in {80, 443, self.port, self.tls_port}:
+            raise NotReachable(f"redirected to port {port} of '{host}', where a CA does not follow: 80 and 443 only")
+        addresses = self._allowed(host)
         if scheme == "http":
-            return _Connection(address, port or self.port, timeout=self.timeout)
-        return _TLSConnection(address, port or 443, name=host, timeout=self.timeout)
+            return _Connection(addresses, port or usual, timeout=self.timeout)
+        return _TLSConnection(addresses, port or usual, name=host, timeout=self.timeout)
 
-    def _address(self, host: str) -> str:
-        """Return an address of the host; the system resolves it when no nameservers are set."""
+    def _allowed(self, host: str) -> tuple[str, ...]:
+        """Return the addresses of the host that may be asked; raises NotReachable when there is none."""
+        addresses = self._addresses(host)
+        allowed = tuple(one for one in addresses if not why_refused(one, loopback=self.loopback))
+        if not allowed:
+            kind = why_refused(addresses[0], loopback=self.loopback)
+            raise NotReachable(f"'{host}' leads to {addresses[0]}, {kind}, where no CA can reach it; correct its DNS")
+        return allowed
+
+    def _addresses(self, host: str) -> tuple[str, ...]:
+        """Return the addresses of the host; the system resolves it when no nameservers are set."""
         try:
-            return str(ipaddress.ip_address(host))
+            return (str(ipaddress.ip_address(host)),)
         except ValueError:
             pass
-        if not self.nameservers:
-            return host
+        return self._asked(host) if self.nameservers else _of_system(host)
+
+    def _asked(self, host: str) -> tuple[str, ...]:
         resolver = dns.resolver.Resolver(configure=False)
         places = (nameserver.rpartition(":") for nameserver in self.nameservers)
         resolver.nameservers = [Do53Nameserver(server.strip("[]"), int(port)) for server, _, port in places]
@@ -151,8 +236,17 @@ class SelfCheck:
         try:
             for kind in ("A", "AAAA"):
                 answer = resolver.resolve(host, kind, tcp=True, raise_on_no_answer=False)
-                for record in answer.rrset or ():
-                    return str(record)
+                if answer.rrset:
+                    return tuple(str(record) for record in answer.rrset)
         except dns.exception.DNSException as error:
             raise NotReachable(f"cannot resolve {host}: {str(error) or type(error).__name__}") from error
         raise NotReachable(f"cannot resolve {host}: it has neither an A nor an AAAA record")
+
+
+def _of_system(host: str) -> tuple[str, ...]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise NotReachable(f"cannot resolve {host!a}: {why}") from error
+    return tuple(dict.fromkeys(str(place[0]) for *_, place in found))

@@ -14,7 +14,7 @@ import pytest
 from certs.api.challenge import Challenge
 from shim.flags import Address
 from shim.kube.store import Store
-from shim.responder import MOST_AT_ONCE, PREFIX, Responder, key_authorization
+from shim.responder import MOST_HEAD, PREFIX, Responder, key_authorization
 from shim.stores import TOKEN
 from tests.certs.decide.objects import HOST, challenge
 
@@ -87,6 +87,11 @@ def test_token_is_answered_for_its_host(responder: Responder, asked: Asked, host
         pytest.param(HOST, PREFIX, id="no token"),
         pytest.param(HOST, f"{PATH}?x=1", id="a query"),
         pytest.param(HOST, f"{PATH}/more", id="a longer path"),
+        pytest.param(HOST, f"{PREFIX}%74oken-of-{HOST}", id="an escaped letter"),
+        pytest.param(HOST, f"{PATH}%00", id="an escaped zero"),
+        pytest.param(HOST, f"/.well-known%2Facme-challenge/token-of-{HOST}", id="an escaped slash"),
+        pytest.param(HOST, f"/{PATH}", id="two slashes"),
+        pytest.param(HOST, PATH.upper(), id="path in capitals"),
         pytest.param(HOST, f"/token-of-{HOST}", id="another path"),
         pytest.param(HOST, f"{PREFIX}../{PREFIX}token-of-{HOST}", id="a path with dots"),
         pytest.param("dns.test", f"{PREFIX}token-of-dns.test", id="a challenge of another type"),
@@ -96,7 +101,7 @@ def test_everything_else_is_unknown(responder: Responder, asked: Asked, host: st
     """404, without an echo of what was asked."""
     status, body = ask(responder, path, host)
 
-    assert (status, body) == (404, b"no challenge of this token is pending for this host\n")
+    assert (status, body) == (404, b"")
     assert asked.empty()
 
 
@@ -108,21 +113,145 @@ def test_a_challenge_that_is_gone_is_answered_no_more(responder: Responder, stor
     assert ask(responder)[0] == 404
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT"])
-def test_other_methods_are_refused(responder: Responder, method: str) -> None:
-    """A CA fetches; nobody else has a reason to come here."""
-    assert ask(responder, method=method)[0] == 501
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "X"])
+def test_other_methods_are_unknown(responder: Responder, asked: Asked, method: str) -> None:
+    """A CA fetches; nobody else has a reason to come here, and nobody is told what there is."""
+    assert ask(responder, method=method) == (404, b"")
+    assert asked.empty()
 
 
-def test_silent_clients_do_not_hold_up_others(responder: Responder) -> None:
-    """Many connections that say nothing, and one that does."""
-    with contextlib.ExitStack() as silent:
-        for _ in range(MOST_AT_ONCE // 2):
-            silent.enter_context(socket.create_connection(("127.0.0.1", responder.port), timeout=5))
-        began = time.monotonic()
+def exchange(responder: Responder, *pieces: bytes) -> bytes:
+    """Send the pieces as they are and return everything that comes until the other side ends."""
+    with socket.create_connection(("127.0.0.1", responder.port), timeout=5) as sock:
+        for piece in pieces:
+            sock.sendall(piece)
+        return b"".join(iter(lambda: sock.recv(4096), b""))
 
+
+def split(answer: bytes) -> tuple[bytes, bytes]:
+    """Return the status line's code and the body of exactly one answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.split(b" ")[1], body
+
+
+def test_head_is_answered_without_a_body_and_is_not_the_ca(responder: Responder, asked: Asked) -> None:
+    """The length is the one of the answer to GET (RFC 9110 §9.3.2)."""
+    answer = exchange(responder, f"HEAD {PATH} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+
+    assert split(answer) == (b"200", b"")
+    assert f"content-length: {len(f'token-of-{HOST}.thumbprint')}".encode() in answer.lower()
+    assert asked.empty()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param((f"GET {PATH} HTTP/1.0\r\nHost: {HOST}\r\n\r\n",), id="HTTP/1.0"),
+        pytest.param((f"GET http://{HOST}{PATH} HTTP/1.1\r\nHost: {HOST}\r\n\r\n",), id="absolute form"),
+        pytest.param(
+            (f"GET HTTP://{HOST}:80{PATH} HTTP/1.1\r\nHost: elsewhere\r\n\r\n",), id="absolute form outweighs Host"
+        ),
+        pytest.param((f"GET {PATH} HT", f"TP/1.1\r\nHost: {HOST}\r\n", "\r\n"), id="in pieces"),
+        pytest.param((f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\n\r\n" * 3,), id="pipelined: one answer"),
+        pytest.param(
+            (f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 99999999\r\n\r\n", "x" * 200_000), id="a body"
+        ),
+        pytest.param(
+            (f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",), id="bad chunks"
+        ),
+        pytest.param(
+            (f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",),
+            id="expects 100",
+        ),
+    ],
+)
+def test_requests_in_every_form_get_one_answer(responder: Responder, pieces: tuple[str, ...]) -> None:
+    """The answer arrives whole, and the connection ends after it."""
+    answer = exchange(responder, *(piece.encode() for piece in pieces))
+
+    assert split(answer) == (b"200", f"token-of-{HOST}.thumbprint".encode())
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        pytest.param(b"GET /" + b"a" * MOST_HEAD + b" HTTP/1.1\r\n\r\n", b"431", id="endless path"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * MOST_HEAD, b"431", id="endless header"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * MOST_HEAD, b"431", id="endless headers"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", b"400", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400", id="two Hosts"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"400", id="no length"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", b"400", id="space before the colon"),
+        pytest.param(b"\x16\x03\x01\x02\x00", b"400", id="TLS"),
+    ],
+)
+def test_what_is_no_request_is_refused_without_a_word(responder: Responder, raw: bytes, status: bytes) -> None:
+    """A status and nothing else."""
+    assert split(exchange(responder, raw)) == (status, b"")
+
+
+def silent(responder: Responder, stack: contextlib.ExitStack, count: int) -> list[socket.socket]:
+    address = ("127.0.0.1", responder.port)
+    return [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(count)]
+
+
+def test_two_thousand_idle_connections_are_harmless(store: Store[Challenge]) -> None:
+    """The CA's request is answered within 100 ms beside them."""
+    responder = Responder(Address("127.0.0.1", 0), store, lambda _: None, read_within=60)
+    responder.start()
+    with contextlib.ExitStack() as stack:
+        silent(responder, stack, 2000)
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            assert ask(responder)[0] == 200
+            took.append(time.monotonic() - began)
+    responder.stop()
+
+    assert sorted(took)[2] < 0.1
+
+
+def test_the_oldest_makes_room(store: Store[Challenge]) -> None:
+    """Whoever fills the house with silent connections loses those, and not the CA its answer."""
+    responder = Responder(Address("127.0.0.1", 0), store, lambda _: None, read_within=60, most_open=10)
+    responder.start()
+    with contextlib.ExitStack() as stack:
+        first, *_, last = silent(responder, stack, 10)
         assert ask(responder)[0] == 200
-        assert time.monotonic() - began < 2
+        assert first.recv(1) == b""
+        last.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            last.recv(1)
+    responder.stop()
+
+
+def test_a_silent_client_is_cut_off(store: Store[Challenge]) -> None:
+    """Whoever says nothing within the deadline is no CA."""
+    responder = Responder(Address("127.0.0.1", 0), store, lambda _: None, read_within=0.1)
+    responder.start()
+    with contextlib.ExitStack() as stack:
+        (client,) = silent(responder, stack, 1)
+        assert client.recv(1) == b""
+    responder.stop()
+
+
+def test_an_address_that_is_taken_is_said(responder: Responder, store: Store[Challenge]) -> None:
+    """With what to do."""
+    with pytest.raises(OSError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(responder\): .*; choose another address"):
+        Responder(Address("127.0.0.1", responder.port), store, lambda _: None)
+
+
+def test_stop_before_start_is_safe(store: Store[Challenge]) -> None:
+    """The process may end before it served."""
+    Responder(Address("127.0.0.1", 0), store, lambda _: None).stop()
+
+
+def test_both_families_are_served_at_the_ipv6_wildcard(store: Store[Challenge]) -> None:
+    """`::` takes IPv4 too."""
+    responder = Responder(Address("::", 0), store, lambda _: None)
+    responder.start()
+    assert ask(responder)[0] == 200
+    responder.stop()
 
 
 def test_many_are_answered_at_once(responder: Responder) -> None:

@@ -28,6 +28,7 @@ from certs.decide.challenge import (
     check_pause,
     concluded,
     decide,
+    explained,
     verdict,
 )
 from certs.decide.effects import Tell
@@ -162,6 +163,44 @@ def test_what_lasts_is_told_after_a_moment(known: dict[str, Any], reason: str) -
     )
     assert isinstance(told, SetChallengeStatus)
     assert step(challenge(status=told.status), after=3 * MOMENT, **known) == Wait(NOW + 10 * MOMENT, reason)
+
+
+UNSEEN: dict[str, Any] = {"checks": 4, "check_problem": "timed out", "unseen_from_here": True}
+
+
+@pytest.mark.parametrize(
+    ("known", "after", "expected"),
+    [
+        pytest.param({}, 5 * MOMENT, Wait(NOW + 6 * MOMENT, "x"), id="before the grace: wait for its end"),
+        pytest.param({}, 6 * MOMENT, Answer(), id="after the grace: ask the CA"),
+        pytest.param({"answered": True}, 40 * MOMENT, Look(), id="asked once"),
+        pytest.param({"unseen_from_here": False}, 40 * MOMENT, SelfCheck(), id="the CA would find the same"),
+    ],
+)
+def test_what_cannot_be_seen_from_here_delays_by_the_grace_only(
+    known: dict[str, Any], after: timedelta, expected: object
+) -> None:
+    """A cluster may be unable to reach its own load balancer."""
+    reason = "Waiting for HTTP-01 challenge propagation: timed out"
+    told = challenge(status=msgspec.structs.replace(PENDING, reason=reason))
+    found = step(told, after=after, **(UNSEEN | {"due": NOW + 20 * MOMENT} | known))
+
+    assert found == (Wait(expected.until, reason) if isinstance(expected, Wait) else expected)
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        pytest.param(UNSEEN | {"answered": True}, "no; the self check could not reach it either: timed out", id="both"),
+        pytest.param(UNSEEN | {"answered": True, "reachable": True}, "no", id="reached in the end"),
+        pytest.param(UNSEEN, "no", id="not asked by us"),
+        pytest.param({"answered": True}, "no", id="no self check"),
+    ],
+)
+def test_a_refusal_after_a_failed_self_check_names_both(known: dict[str, Any], sentence: str) -> None:
+    """Otherwise the CA's sentence stands alone."""
+    assert explained("no", progress(**known)) == sentence
+    assert explained("no", None) == "no"
 
 
 def test_another_reason_is_told_without_the_events() -> None:

@@ -312,4 +312,4 @@ def test_without_an_owner_the_route_has_none(http01: HTTP01, stores: Stores) -> 
 def test_check_asks_for_the_token(kube: Cluster, stores: Stores) -> None:
     """At the host, under the well-known path; nobody is there."""
     with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1/\.well-known/acme-challenge/token-of-127\.0\.0\.1"):
-        HTTP01(stores, kube.client, ADDRESSES, SelfCheck(port=1)).check(challenge("127.0.0.1"))
+        HTTP01(stores, kube.client, ADDRESSES, SelfCheck(port=1, loopback=True)).check(challenge("127.0.0.1"))

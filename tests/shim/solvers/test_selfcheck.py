@@ -15,7 +15,7 @@ import dns.rrset
 import pytest
 import trustme
 
-from shim.solvers.selfcheck import NotReachable, SelfCheck
+from shim.solvers.selfcheck import NotReachable, SelfCheck, why_refused
 
 KEY = "token.thumbprint"
 PATH = "/.well-known/acme-challenge/token"
@@ -86,8 +86,8 @@ def secure() -> Iterator[Site]:
     made.close()
 
 
-def check(site: Site, host: str = "127.0.0.1", *nameservers: str) -> None:
-    SelfCheck(nameservers, site.port).fetch(host, PATH, expected=KEY)
+def check(site: Site, host: str = "127.0.0.1", *nameservers: str, tls_port: int = 443) -> None:
+    SelfCheck(nameservers, site.port, tls_port=tls_port, loopback=True).fetch(host, PATH, expected=KEY)
 
 
 def why(site: Site, host: str = "127.0.0.1", *nameservers: str) -> str:
@@ -162,7 +162,86 @@ def test_a_redirect_to_nonsense_is_an_answer_too(site: Site, target: str) -> Non
     """No crash, one sentence."""
     site.pages[PATH] = say(302, Location=target.encode().decode("latin-1"))
 
-    assert why(site).startswith("failed to perform self check GET request 'http://")
+    assert why(site).startswith(("failed to perform self check GET request 'http://", "cannot resolve '"))
+
+
+@pytest.mark.parametrize("port", [22, 6379, 8443, 10250])
+def test_redirects_to_other_ports_are_not_followed(site: Site, port: int) -> None:
+    """CAs follow to 80 and 443 only, and ports of services inside are nobody's to probe."""
+    site.pages[PATH] = say(302, Location=f"http://127.0.0.1:{port}/")
+
+    assert why(site) == f"redirected to port {port} of '127.0.0.1', where a CA does not follow: 80 and 443 only"
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("169.254.169.254", "a link-local address"),
+        ("169.254.0.1", "a link-local address"),
+        ("fe80::1", "a link-local address"),
+        ("fe80::1%eth0", "a link-local address"),
+        ("fd00:ec2::254", "a metadata service"),
+        ("::ffff:169.254.169.254", "a link-local address"),
+        ("64:ff9b::a9fe:a9fe", "a link-local address"),
+        ("127.0.0.1", "a loopback address"),
+        ("127.8.8.8", "a loopback address"),
+        ("::1", "a loopback address"),
+        ("::ffff:127.0.0.1", "a loopback address"),
+        ("0.0.0.0", "an unspecified address"),  # noqa: S104  nothing is bound
+        ("0.1.2.3", "an unspecified address"),
+        ("::", "an unspecified address"),
+        ("224.0.0.1", "a multicast address"),
+        ("ff02::1", "a multicast address"),
+        ("255.255.255.255", "a multicast address"),
+        ("10.0.0.1", ""),
+        ("192.168.1.1", ""),
+        ("100.64.0.1", ""),
+        ("198.51.100.1", ""),
+        ("2001:db8::1", ""),
+        ("fd00:1::1", ""),
+        ("64:ff9b::c633:6401", ""),
+        ("::ffff:198.51.100.1", ""),
+    ],
+)
+def test_addresses_at_which_no_ca_can_be(address: str, kind: str) -> None:
+    """Private networks are where proxies live; the rest leads nowhere, or to what must stay secret."""
+    assert why_refused(address) == kind
+
+
+def test_a_name_at_a_refused_address_is_not_asked(site: Site, names: Names) -> None:
+    """The connection is not even tried."""
+    with pytest.raises(NotReachable) as raised:
+        SelfCheck((names.place,), site.port).fetch("shop.test", PATH, expected=KEY)
+
+    assert str(raised.value) == (
+        "'shop.test' leads to 127.0.0.1, a loopback address, where no CA can reach it; correct its DNS"
+    )
+    assert not raised.value.from_here
+    assert site.hosts == []
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "metadata.test", "[fd00:ec2::254]"])
+def test_a_redirect_to_a_metadata_service_is_not_followed(site: Site, names: Names, host: str) -> None:
+    """Neither by address nor by name."""
+    site.pages[PATH] = say(302, Location=f"http://{host}/latest/meta-data/")
+
+    assert "where no CA can reach it" in why(site, "shop.test", names.place)
+
+
+def test_only_what_cannot_be_reached_may_look_different_to_the_ca(site: Site, names: Names) -> None:
+    """A refused connection or a hang-up may be the cluster's own view; an answer or a missing name is not."""
+    found = {}
+    for case, host, answer in (
+        ("answer", "shop.test", say(404)),
+        ("missing name", "gone.test", say(404)),
+        ("hang-up", "shop.test", lambda _handler: None),
+    ):
+        site.pages[PATH] = answer
+        with pytest.raises(NotReachable) as raised:
+            check(site, host, names.place)
+        found[case] = raised.value.from_here
+
+    assert found == {"answer": False, "missing name": False, "hang-up": True}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -179,9 +258,9 @@ def test_redirects_are_followed(site: Site, status: int) -> None:
 
 def test_a_redirect_to_https_needs_no_valid_certificate(site: Site, secure: Site) -> None:
     """None can be expected yet (RFC 8555 §8.3); the name is told, since proxies choose by it."""
-    site.pages[PATH] = say(301, Location=f"https://localhost:{secure.port}{PATH}")
+    site.pages[PATH] = say(301, Location=f"https://localhost{PATH}")
 
-    check(site)
+    check(site, tls_port=secure.port)
 
     assert secure.names == ["localhost"]
 
@@ -201,8 +280,10 @@ def test_nobody_there() -> None:
     """A refused connection says so."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-    with pytest.raises(NotReachable, match="Connection refused"):
-        SelfCheck((), port).fetch("127.0.0.1", PATH, expected=KEY)
+    with pytest.raises(NotReachable, match="Connection refused") as raised:
+        SelfCheck((), port, loopback=True).fetch("127.0.0.1", PATH, expected=KEY)
+
+    assert raised.value.from_here
 
 
 @pytest.mark.parametrize(
@@ -231,7 +312,7 @@ def test_an_answer_in_drops_is_not_waited_for(site: Site) -> None:
     site.pages[PATH] = drip
     began = time.monotonic()
     with pytest.raises(NotReachable, match=r"timed out|not complete in time"):
-        SelfCheck((), site.port, timeout=0.3).fetch("127.0.0.1", PATH, expected=KEY)
+        SelfCheck((), site.port, timeout=0.3, loopback=True).fetch("127.0.0.1", PATH, expected=KEY)
 
     assert time.monotonic() - began < 2
 
@@ -277,7 +358,12 @@ class Names:
 
 @pytest.fixture
 def names() -> Iterator[Names]:
-    made = Names(shop_test=("A", "127.0.0.1"), six_test=("AAAA", "::1"), text_test=("TXT", '"x"'))
+    made = Names(
+        shop_test=("A", "127.0.0.1"),
+        metadata_test=("A", "169.254.169.254"),
+        six_test=("AAAA", "::1"),
+        text_test=("TXT", '"x"'),
+    )
     yield made
     made.close()
 
