@@ -23,6 +23,7 @@ from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
 from certs.pki.ari import certificate_id
 from certs.pki.csr import InvalidRequest, read_csr
+from certs.pki.x509 import Leaf
 from shim.controllers.renewalinfo import heeds_ari
 from shim.controllers.world import World, with_next_attempt
 from shim.engine.schedule import WAITING_FOR_USER
@@ -94,7 +95,7 @@ class RequestController:
         wrote = stored_issuer(secret) if secret is not None else None
         if leaf is None or wrote is None or not same_issuer(wrote, request.spec.issuer_ref):
             return ""
-        return certificate_id(leaf)
+        return certificate_id(leaf) if shares_a_name(request, leaf) else ""
 
     def decide(self, observed: ObservedRequest, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -191,6 +192,15 @@ class RequestController:
             ) from error
         tell = Tell("OrderCreated", f"Created Order resource {place}")
         self._world.tell(request, (tell,), ACME)
+
+
+def shares_a_name(request: CertificateRequest, leaf: Leaf) -> bool:
+    """Is any name of the certificate asked for again?  A CA refuses to replace one by another of other names."""
+    try:
+        asked = read_csr(request.spec.request).names
+    except InvalidRequest:
+        return False
+    return not {*asked.dns_names, *asked.ip_addresses}.isdisjoint((*leaf.dns_names, *leaf.ip_addresses))
 
 
 def order_spec(request: CertificateRequest, issuer: AnyIssuer | None, replaces: str = "") -> OrderSpec | None:

@@ -27,6 +27,7 @@ from shim.keys import generate_key
 from shim.stores import OURS, Stores
 from tests.certs.decide.objects import (
     DAY,
+    HOST,
     ISSUER,
     NOW,
     certificate,
@@ -193,6 +194,23 @@ def test_what_is_not_this_issuers_is_not_replaced(own: str, world: World, put: P
 
     (made,) = stores.orders.values()
     assert made.spec.replaces == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "is_replaced"),
+    [((HOST, "new.example.org"), True), (("new.example.org",), False)],
+    ids=["one is new", "all are new"],
+)
+def test_a_certificate_is_replaced_by_one_of_its_names_only(
+    own: str, world: World, put: Put, stores: Stores, names: tuple[str, ...], *, is_replaced: bool
+) -> None:
+    """Somebody has edited the names: a CA refuses to have one replaced by another that shares none (RFC 9773 §5)."""
+    put(request(certificate(dns_names=names), 2))
+
+    drive(RequestController(world), "web", "shop-2")
+
+    (made,) = stores.orders.values()
+    assert made.spec.replaces == (own if is_replaced else "")
 
 
 def test_a_secret_that_changes_makes_no_second_order(own: str, world: World, put: Put, stores: Stores) -> None:
