@@ -94,10 +94,12 @@ def _backed_off_until(observed: ObservedCertificate) -> datetime | None:
 
 def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Violation, now: datetime) -> Step | Outcome:
     """Wait for the end of the back-off; should the stored certificate expire meanwhile, say so at that moment."""
-    leaf = stored_leaf(observed.secret)
-    until = min(retry_at, leaf.not_after) if leaf is not None and now < leaf.not_after else retry_at
     step = _say_readiness(observed, now) or keep_up(observed, now)
-    return step or Wait(until, f"next attempt after a failure: {violation.message}")
+    if step is not None and not isinstance(step, Wait):
+        return step
+    leaf = stored_leaf(observed.secret)
+    why = f"next attempt after a failure: {violation.message}"
+    return _first(now, why, retry_at, leaf.not_after if leaf is not None else None, step.until if step else None)
 
 
 def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
@@ -109,10 +111,15 @@ def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     ask_at = next_question(leaf, observed.certificate.status, observed.asked) if leaf and observed.heeds_ari else None
     if leaf is not None and ask_at is not None and ask_at <= now < leaf.not_after:
         return AskRenewalInfo(certificate_id(leaf))
-    expiry = leaf.not_after if leaf is not None else None
-    ahead = (renewal_due(observed.subject), expiry, ask_at, step.until if step is not None else None)
-    moments = [moment for moment in ahead if moment is not None and moment > now]
-    return Wait(min(moments), step.why if step is not None else "renewal") if moments else DONE
+    expiry, again = leaf.not_after if leaf is not None else None, step.until if step is not None else None
+    why = step.why if step is not None else "renewal"
+    return _first(now, why, renewal_due(observed.subject), expiry, ask_at, again)
+
+
+def _first(now: datetime, why: str, *moments: datetime | None) -> Outcome:
+    """Wait for the first of these that is still to come."""
+    ahead = [moment for moment in moments if moment is not None and moment > now]
+    return Wait(min(ahead), why) if ahead else DONE
 
 
 def _say_readiness(observed: ObservedCertificate, now: datetime) -> SetCertificateStatus | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from certs.api.certificate import (
 from certs.api.core import Secret
 from certs.api.meta import IssuerReference, owner_reference
 from certs.api.ownership import Owned
+from certs.decide.backoff import Setback
 from certs.decide.certificate import decide
 from certs.decide.certificatesteps import ObservedCertificate, RewriteSecret, Rewritten, SetCertificateStatus
 from certs.decide.contents import BASE_LABELS, outdated, stored_issuer
@@ -361,3 +363,24 @@ def test_a_fight_does_not_keep_it_from_the_clock() -> None:
 
     assert isinstance(end, Wait)
     assert end.until == ends
+
+
+@pytest.mark.parametrize(
+    ("expires", "expected"),
+    [
+        pytest.param(timedelta(days=10), timedelta(seconds=20), id="the next attempt"),
+        pytest.param(timedelta(seconds=5), timedelta(seconds=5), id="the expiry"),
+    ],
+)
+def test_a_fight_holds_up_no_attempt_after_a_failure(expires: timedelta, expected: timedelta) -> None:
+    """The pause of a long fight is minutes; the back-off, or the certificate, may end before."""
+    held = altered(stored(certificate(), not_before=NOW + expires - LIFETIME), resource_version="9")
+    failing = CertificateStatus(revision=1, last_failure_time=NOW - timedelta(seconds=40), failed_issuance_attempts=1)
+    cert = with_status(certificate(keystores=JKS), failing)
+    note = Rewritten(1, "8", NOW, times=20)
+
+    observed = replace(settled(cert, held, rewritten=note), setback=Setback.PROOF)
+    end = decide(observed, NOW)
+
+    assert isinstance(end, Wait)
+    assert end.until == NOW + expected
