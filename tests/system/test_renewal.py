@@ -84,6 +84,7 @@ def test_windows_that_miss_the_lifetime_are_told(shop: Shop) -> None:
     )
     assert moment(shop, "renewalTime") == moment(shop, "notAfter") - LIFETIME / 3
     assert status(shop)["revision"] == 1
+    assert eventually(lambda: dict(shop.events("Certificate")).get("WindowError"), "the warning") == ready["message"]
 
     want(shop, renewal=window(now + 18 * HOUR))
 
@@ -105,3 +106,5 @@ def test_renewbefore_beyond_what_was_granted_is_clamped(shop: Shop) -> None:
     shop.ready("Certificate", "web")
     assert moment(shop, "renewalTime") == moment(shop, "notAfter") - LIFETIME / 3
     assert status(shop)["revision"] == 1
+    told = eventually(lambda: dict(shop.events("Certificate")).get("RenewBeforeClamped"), "the warning")
+    assert told.startswith("renewBefore 48h is not less than the ")

@@ -160,6 +160,13 @@ def test_a_refusal_of_an_external_issuer_is_told(shop: Shop, appliance: Applianc
     assert re.search(r": no quota \(next attempt at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$", issuing["message"])
     assert (shop.get("Certificate", "web") or {})["status"]["failedIssuanceAttempts"] == 1
 
+    shop.apply(certificate("web", REF, dnsNames=[shop.host()]))  # whoever mends the spec need not wait
+
+    eventually(lambda: shop.condition("Certificate", "web", "Issuing").get("status") == "True", "it begins anew", 3)
+    appliance.sign("web-1")
+    assert issued(shop, "web").is_pair
+    assert "failedIssuanceAttempts" not in (shop.get("Certificate", "web") or {})["status"]
+
 
 # --- who may approve --------------------------------------------------------------------------------------------
 
