@@ -157,11 +157,6 @@ class KeyMill:
         assert order.key is not None  # noqa: S101  it is made
         return order.key
 
-    def drop(self, owner: str) -> None:
-        """Forget what was ordered or made for an owner; nothing there is fine."""
-        with self._changed:
-            self._forget(owner)
-
     def figures(self) -> Figures:
         """Return the figures for metrics."""
         with self._changed:

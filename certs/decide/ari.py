@@ -126,11 +126,6 @@ def after_failure(own: str, before: Asked | None, now: datetime, *, is_temporary
     return Asked(own, now + pause, failures)
 
 
-def forgotten(status: CertificateStatus) -> CertificateStatus:
-    """Return the status without what was said of an earlier certificate."""
-    return status if status.acme is None else msgspec.structs.replace(status, acme=None)
-
-
 def _says_the_same(old: ARIStatus, new: ARIStatus) -> bool:
     if old.last_checked is None or new.last_checked is None or new.last_checked - old.last_checked >= REWRITTEN_AFTER:
         return False

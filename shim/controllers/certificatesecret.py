@@ -23,9 +23,8 @@ from certs.decide.certificatesteps import (
 from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.outcomes import WaitingForUser
-from certs.pki.keys import decode_key, encode_key
-from certs.pki.signing import Unsignable
-from certs.pki.subject import UnusableSpec
+from certs.pki.keys import decode_key
+from certs.pki.signing import Lookups, Unsignable
 from certs.pki.temporary import temporary_certificate
 from shim.controllers.contents import (
     contested,
@@ -33,10 +32,12 @@ from shim.controllers.contents import (
     issued_data,
     issued_secret,
     overruled,
+    pair_data,
     stored_data,
     unwritable,
 )
 from shim.controllers.world import World
+from shim.issuers.requested import requested
 from shim.keys import generate_key, new_serial
 from shim.kube.errors import Conflict, Invalid
 
@@ -59,28 +60,24 @@ class CertificateSecret:
         """Take a step that writes the Secret."""
         match step:
             case WriteTemporary():
-                self._write_temporary(observed, now)
+                self._write_temporary(observed, step.request, now)
             case WriteSecret():
                 self._write(observed, step.request, now)
             case RewriteSecret():
                 self._rewrite(observed, step, now)
 
-    def _write_temporary(self, observed: ObservedCertificate, now: datetime) -> None:
+    def _write_temporary(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         """Write something that can be served until the issuer has signed; that it cannot be made holds nothing up."""
         assert observed.next_key is not None  # noqa: S101  decided so
         certificate, key = observed.certificate, decode_key(observed.next_key.data["tls.key"])
-        serials = (new_serial(), new_serial())
         try:
-            chain = temporary_certificate(
-                certificate.spec, key, generate_key(KeyAlgorithm.ECDSA, 521), serials=serials, now=now
-            )
-        except (Unsignable, UnusableSpec) as error:
+            ca_key = generate_key(KeyAlgorithm.ECDSA, 521)
+            chain = temporary_certificate(requested(request, Lookups(), now), ca_key, new_serial())
+        except Unsignable as error:
             self._world.without_temporary.put(certificate.metadata.uid, certificate.metadata.generation)
             told = Tell("TemporaryCertificateFailed", f"Failed to issue temporary certificate: {error}", "Warning")
         else:
-            encoding = certificate.spec.private_key.encoding if certificate.spec.private_key is not None else None
-            data = {"tls.crt": chain, "tls.key": bytes(encode_key(key, encoding))}
-            self._apply(self._wanted(observed, None, data, now))
+            self._apply(self._wanted(observed, None, pair_data(certificate, chain, key), now))
             told = Tell("Issuing", "Issued temporary certificate")
         self._world.tell(certificate, (told,), ISSUING)
 

@@ -72,12 +72,14 @@ def contested(name: str, step: RewriteSecret, managers: str) -> Tell:
 
 def issued_data(certificate: Certificate, request: CertificateRequest, key: Key) -> dict[str, bytes]:
     """Return what an issuance brought: chain, key in its encoding, and the CA if the issuer gave one."""
-    private_key = certificate.spec.private_key
-    data = {
-        "tls.crt": request.status.certificate,
-        "tls.key": bytes(encode_key(key, private_key.encoding if private_key else None)),
-    }
+    data = pair_data(certificate, request.status.certificate, key)
     return data | ({"ca.crt": request.status.ca} if request.status.ca else {})
+
+
+def pair_data(certificate: Certificate, chain: bytes, key: Key) -> dict[str, bytes]:
+    """Return a chain, and its key in the encoding that the spec asks for."""
+    private_key = certificate.spec.private_key
+    return {"tls.crt": chain, "tls.key": bytes(encode_key(key, private_key.encoding if private_key else None))}
 
 
 def stored_data(secret: Secret) -> dict[str, bytes]:

@@ -177,21 +177,6 @@ def test_what_cannot_be_made_is_told_to_whoever_takes_it() -> None:
     mill.stop()
 
 
-def test_what_is_dropped_is_not_handed_out(mill: KeyMill, gate: Gate) -> None:
-    """Waiting, being made, or made."""
-    called = Called()
-    mill.order("made", RSA, 2048, called)
-    gate.let(2048)
-    called.wait()
-    mill.order("running", RSA, 4096, ignore)
-    gate.wait_begun(2048, 4096)
-    for owner in ("made", "running", "nobody"):
-        mill.drop(owner)
-
-    assert not mill.is_ready("made", RSA, 2048)
-    assert not mill.is_ordered("running", RSA, 4096)
-
-
 def test_keys_that_nobody_takes_are_dropped() -> None:
     """After a while, and when there are too many."""
     now = 0.0

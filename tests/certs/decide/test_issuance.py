@@ -29,6 +29,7 @@ from certs.decide.certificatesteps import (
 from certs.decide.effects import Tell
 from certs.decide.policies import CERTIFICATE_NAME, reason_not_ready, reason_to_issue
 from certs.outcomes import Wait
+from certs.pki.signing import Wanted
 from certs.pki.temporary import temporary_certificate
 from tests.certs.decide.objects import (
     NOW,
@@ -302,7 +303,7 @@ def annotated(annotations: dict[str, str]) -> Certificate:
 
 def standing_in() -> Secret:
     """Return a Secret with a temporary certificate."""
-    chain = temporary_certificate(certificate().spec, key("one"), key("throw-away"), serials=(1, 2), now=NOW)
+    chain = temporary_certificate(Wanted(request().spec.request, 2, NOW), key("throw-away"), 1)
     return secret(data={"tls.key": pem("one"), "tls.crt": chain}, annotations={CERTIFICATE_NAME: "shop"})
 
 

@@ -20,6 +20,7 @@ from certs.decide.policies import (
     renewal_plan,
 )
 from certs.pki.csr import build_csr
+from certs.pki.signing import Wanted
 from certs.pki.temporary import temporary_certificate
 from tests.certs.decide.objects import (
     DAY,
@@ -147,7 +148,7 @@ def test_secret_without_annotations_is_taken_for_a_plain_issuers(ref: IssuerRefe
 
 def temporary(cert: Certificate) -> bytes:
     """Return a temporary certificate for it."""
-    return temporary_certificate(cert.spec, key(), key("throw-away"), serials=(7, 8), now=NOW)
+    return temporary_certificate(Wanted(request(cert).spec.request, 8, NOW), key("throw-away"), 7)
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,22 @@ from typing import Any
 import pytest
 
 from certs.api.certificate import X509Subject
+from certs.pki.csr import build_csr
 from certs.pki.keys import matches
-from certs.pki.signing import Unsignable
+from certs.pki.signing import Unsignable, Wanted
 from certs.pki.temporary import is_temporary, temporary_certificate
 from certs.pki.x509 import Leaf, read_chain
-from tests.certs.decide.objects import HOST, NOW, key, request, signed, spec
+from tests.certs.decide.objects import HOST, NOW, certificate, key, request, signed, spec
 
 
-def made(**fields: Any) -> Leaf:
+def wanted(lifetime: timedelta = timedelta(days=90), **fields: Any) -> Wanted:
+    """Return what the request of a spec asks for."""
+    return Wanted(build_csr(spec(**fields), key("one")), 8, NOW, lifetime)
+
+
+def made(lifetime: timedelta = timedelta(days=90), **fields: Any) -> Leaf:
     """Return the temporary certificate of a spec."""
-    pem = temporary_certificate(spec(**fields), key("one"), key("throw-away"), serials=(7, 8), now=NOW)
-    (leaf,) = read_chain(pem)
+    (leaf,) = read_chain(temporary_certificate(wanted(lifetime, **fields), key("throw-away"), 7))
     return leaf
 
 
@@ -33,43 +38,38 @@ def test_it_is_for_the_names_and_the_key_and_nobody_trusts_it() -> None:
     assert matches(key("one"), leaf)
     assert leaf.serial == 8
     assert leaf.issuer_common_name == "cert-manager.local"
-    assert leaf.subject.attributes.serial_number == "1234567890"
     assert leaf.not_after - leaf.not_before == timedelta(days=90)
     assert is_temporary(leaf)
 
 
-def test_duration_and_subject_are_the_specs() -> None:
-    """All of the subject but its serial number."""
-    leaf = made(duration="2h", common_name="shop", subject=X509Subject(organizations=("Shop",), serial_number="1"))
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"common_name": "shop", "subject": X509Subject(organizations=("Shop",), serial_number="1")},
+        {"literal_subject": "CN=shop,O=Shop"},
+    ],
+    ids=["fields", "literal"],
+)
+def test_duration_and_subject_are_the_requests(fields: dict[str, Any]) -> None:
+    leaf = made(timedelta(hours=2), **fields)
 
     assert leaf.not_after - leaf.not_before == timedelta(hours=2)
-    assert leaf.common_name == "shop"
-    assert leaf.subject.attributes.organizations == ("Shop",)
-    assert leaf.subject.attributes.serial_number == "1234567890"
-
-
-def test_a_literal_subject_stays_as_it_is() -> None:
-    """The issuer's name is mark enough."""
-    leaf = made(literal_subject="CN=shop,O=Shop")
-
-    assert leaf.subject.attributes.serial_number == ""
-    assert is_temporary(leaf)
+    assert leaf.subject == read_chain(signed(request(certificate(**fields))))[0].subject
+    assert leaf.subject.common_name == "shop"
 
 
 def test_the_real_one_is_none() -> None:
     assert not is_temporary(read_chain(signed(request()))[0])
 
 
-def test_what_cannot_be_requested_cannot_be_had_temporarily() -> None:
-    """An object that was stored without admission."""
-    with pytest.raises(Unsignable, match=r"spec\.duration"):
-        made(duration="a while")
+def test_what_cannot_be_signed_cannot_be_had_temporarily() -> None:
+    with pytest.raises(Unsignable, match="ends before it has begun"):
+        made(timedelta())
 
 
 def test_openssl_reads_it(tmp_path: Path) -> None:
     """As a server would that starts with it."""
-    pem = temporary_certificate(spec(), key("one"), key("throw-away"), serials=(7, 8), now=NOW)
-    (tmp_path / "tls.crt").write_bytes(pem)
+    (tmp_path / "tls.crt").write_bytes(temporary_certificate(wanted(), key("throw-away"), 7))
 
     command = ["openssl", "x509", "-in", str(tmp_path / "tls.crt"), "-noout", "-checkhost", HOST, "-issuer"]
     read = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout  # noqa: S603  ours
