@@ -256,6 +256,9 @@ class Transport:
             return known
         try:
             with self._refreshing:  # its refresh hooks write to the configuration
+                known, until = self._known
+                if self._clock() < until:
+                    return known  # another thread has just asked
                 settings: Mapping[str, Any] = self._configuration.auth_settings()
                 known = {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
                 self._known = known, self._clock() + CREDENTIALS_FOR
