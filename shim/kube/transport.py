@@ -251,17 +251,18 @@ class Transport:
 
     def _credentials(self, attempt: str) -> Mapping[str, str]:
         """Return the Authorization header, refreshed by the library when due; none with a client certificate."""
+        now = self._clock()
         known, until = self._known
-        if self._clock() < until:
+        if now < until:
             return known
         try:
             with self._refreshing:  # its refresh hooks write to the configuration
                 known, until = self._known
-                if self._clock() < until:
+                if now < until:
                     return known  # another thread has just asked
                 settings: Mapping[str, Any] = self._configuration.auth_settings()
                 known = {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
-                self._known = known, self._clock() + CREDENTIALS_FOR
+                self._known = known, now + CREDENTIALS_FOR
         except (config.ConfigException, OSError) as error:
             raise Unavailable(f"{attempt}: no credentials: {error}") from error
         return known

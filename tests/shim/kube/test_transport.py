@@ -45,7 +45,7 @@ def test_the_token_of_a_kubeconfig_is_sent(server: FakeAPIServer, transport: Tra
 
 def test_a_token_is_refreshed(server: FakeAPIServer) -> None:
     """The library's hook is asked again after a second, not at each request, so a rotated token is used soon."""
-    moments = iter([0.0, 0.0, 0.9 * CREDENTIALS_FOR, CREDENTIALS_FOR, CREDENTIALS_FOR])
+    moments = iter([0.0, 0.9 * CREDENTIALS_FOR, CREDENTIALS_FOR])
     transport = with_hook(server, numbered(), lambda: next(moments))
     for _ in range(3):
         transport.request("GET", "/api/v1/services", attempt="cannot try")
