@@ -22,6 +22,7 @@ from certs.api.certificate import KeyAlgorithm, KeyEncoding, KeyUsage, RotationP
 from certs.durations import parse_duration
 from certs.emails import is_email_address
 from certs.hosts import host_problem, is_ip_address
+from certs.legacy.words import CERTIFICATE_NAME, CHALLENGE_TYPE, DNS01_PROVIDER, KEYS
 from certs.problems import Path, Problems, show
 from certs.rules.syntax import check_annotations, check_labels
 
@@ -33,15 +34,20 @@ TLS_ACME: Final = "kubernetes.io/tls-acme"
 TLS_MODE: Final = "certshim.io/tls"
 FILLED: Final = "certshim.io/filled"  # written at admission: `certs.mark`
 EDIT_IN_PLACE: Final = "acme.cert-manager.io/http01-edit-in-place"
+INGRESS_CLASS: Final = "kubernetes.io/ingress.class"
 HTTP01_CLASS: Final = "acme.cert-manager.io/http01-ingress-class"
 HTTP01_CLASS_NAME: Final = "acme.cert-manager.io/http01-ingress-ingressclassname"
 
 OVERRIDE_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
 OVERRIDE_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
 OVERRIDE_CLASS_NAME: Final = "acme.cert-manager.io/http01-override-ingress-ingressclassname"
+PARENT_KIND: Final = "acme.cert-manager.io/http01-parentrefkind"
+PARENT_NAME: Final = "acme.cert-manager.io/http01-parentrefname"
+PARENT_NAMESPACE: Final = "acme.cert-manager.io/http01-parentrefnamespace"
+PROFILE: Final = "acme.certshim.io/profile"
 TEMPORARY_CERTIFICATE: Final = "cert-manager.io/issue-temporary-certificate"
 # What an Ingress has us write on its Certificate, beside what the admin has copied.
-SOLVER_OVERRIDES: Final = (OVERRIDE_NAME, OVERRIDE_CLASS, OVERRIDE_CLASS_NAME, TEMPORARY_CERTIFICATE)
+WRITTEN_ON_CERTIFICATES: Final = (OVERRIDE_NAME, OVERRIDE_CLASS, OVERRIDE_CLASS_NAME, TEMPORARY_CERTIFICATE, PROFILE)
 ALLOW_DIRECT_INJECTION: Final = "cert-manager.io/allow-direct-injection"
 
 MAX_COMMON_NAME: Final = 64  # bytes, ub-common-name of RFC 5280 appendix A.1
@@ -53,6 +59,8 @@ INT32: Final = range(-(2**31), 2**31)
 _FIELD = re.compile(r'(?:^|,)(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",\r\n]*))')
 _RECORD = re.compile(r'(?!$)(?:"(?:[^"]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"]|"")*"|[^",\r\n]*))*')
 
+_PROFILE = re.compile(r"[\x21-\x7e]{1,64}")
+
 WordT = TypeVar("WordT", bound=StrEnum)
 
 
@@ -60,7 +68,7 @@ WordT = TypeVar("WordT", bound=StrEnum)
 class Annotation:
     """A known key: the Certificate's field that it fills (struct fields from the spec down), how, and what for.
 
-    No field: the key chooses the issuer or how a challenge is solved.
+    No field: the key chooses the issuer, the CA's profile, or how a challenge is solved.
     """
 
     key: str
@@ -191,6 +199,17 @@ def _usage(text: str) -> KeyUsage:
         raise ValueError(f'unknown key usage "{text}"; known are {", ".join(KeyUsage)}') from None
 
 
+def parse_profile(text: str) -> str:
+    """Return the name of a profile; what CAs name so are words (draft-ietf-acme-profiles §3)."""
+    if not _PROFILE.fullmatch(text):
+        raise ValueError(
+            "is no profile's name; write one that the CA offers, for example tlsserver"
+            if text
+            else "names no profile; write one that the CA offers, or remove it"
+        )
+    return text
+
+
 _WORD_REMEDY: Final = "write letters, digits, hyphens, dots and underscores, at most 63 of them"
 
 
@@ -284,6 +303,7 @@ TRANSLATED: Final = (
         ("secret_template",),
         parse_secret_template,
     ),
+    Annotation(PROFILE, "Profile to ask an ACME CA for, instead of the issuer's.", parse=parse_profile),
 )
 
 CHOOSING: Final = (
@@ -318,6 +338,10 @@ _CHOICES: Final = (
 LEGACY_ISSUERS: Final = _CHOICES[0][1]
 
 
+# These asked for a certificate by themselves, and chose among the means of the issuer; its solvers choose today.
+LEGACY_TRIGGERS: Final = (CHALLENGE_TYPE, DNS01_PROVIDER)
+
+
 def translations(annotations: Mapping[str, str]) -> dict[str, str]:
     """Return what old keys say, under today's keys; nothing that today's keys decide themselves."""
     if annotations.keys().isdisjoint(LEGACY):
@@ -332,8 +356,16 @@ def translations(annotations: Mapping[str, str]) -> dict[str, str]:
 
 def understood(annotations: Mapping[str, str]) -> Mapping[str, str]:
     """Return the annotations with old keys under today's names, too: what is read is the same whoever translates."""
-    found = translations(annotations)
+    found = {**_own_class(annotations), **translations(annotations)}
     return {**annotations, **found} if found else annotations
+
+
+def _own_class(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return through which class challenges went, by the choice of http01, where no other annotation says it."""
+    if annotations.get(CHALLENGE_TYPE) != "http01" or not annotations.get(INGRESS_CLASS):
+        return {}
+    others = (key for row in _CHOICES[1:] for keys in row for key in keys)
+    return {HTTP01_CLASS: annotations[INGRESS_CLASS]} if annotations.keys().isdisjoint(others) else {}
 
 
 def rivals(key: str) -> frozenset[str]:
@@ -360,10 +392,13 @@ ELSEWHERE: Final = frozenset(
         TEMPORARY_CERTIFICATE,
         ALLOW_DIRECT_INJECTION,
         FILLED,
-        "acme.cert-manager.io/http01-parentrefkind",
-        "acme.cert-manager.io/http01-parentrefname",
-        "acme.cert-manager.io/http01-parentrefnamespace",
+        PARENT_KIND,
+        PARENT_NAME,
+        PARENT_NAMESPACE,
         "acme.cert-manager.io/http01-parentreffallback",
+        *LEGACY_TRIGGERS,
+        *(key for key in KEYS if key not in LEGACY),
+        CERTIFICATE_NAME,
         "cert-manager.io/certificate-name",
         "cert-manager.io/certificate-revision",
         "cert-manager.io/ignore-tls-listeners",

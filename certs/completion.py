@@ -33,6 +33,7 @@ from certs.manifests import UNSEEN, Manifests
 from certs.mark import NOTHING, Mark, fingerprint, is_annotation, is_copied, is_ours, read_mark, written
 from certs.names import ingress_secret_name
 from certs.patch import Operation, add, annotated
+from certs.route import is_route
 from certs.translation import translation
 from certs.wanted import Settings, is_annotated, is_wanted
 
@@ -128,7 +129,7 @@ def _is_settled(ingress: Ingress) -> bool:
     if len(entries) != 1 or not entries[0].hosts:
         return False
     (entry,) = entries
-    rules = tuple(rule.host for rule in ingress.spec.rules)
+    rules = tuple(rule.host for rule in ingress.spec.rules if not is_route(rule))
     return entry.hosts == rules and filled == f"{entry.secret_name}={fingerprint(rules)}"
 
 
@@ -206,7 +207,7 @@ def _stored(entries: Entries) -> Entries:
 
 
 def _hosts(rules: tuple[IngressRule, ...], *, plain: bool) -> tuple[str, ...]:
-    hosts = [rule.host for rule in rules if rule.host]
+    hosts = [rule.host for rule in rules if rule.host and not is_route(rule)]
     return tuple(dict.fromkeys(hosts if plain else map(stored_host, hosts)))
 
 

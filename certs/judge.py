@@ -28,8 +28,10 @@ from certs.api.issuer import ClusterIssuer, Issuer
 from certs.api.meta import KubeObject, Resource
 from certs.api.order import Order
 from certs.completion import mutated, operations
+from certs.decide.direction import directions
 from certs.facts import Facts, NothingKnown
 from certs.known import ADMISSION
+from certs.legacy.kinds import LegacyCertificate, LegacyClusterIssuer, LegacyIssuer
 from certs.lenient import lenient, mended
 from certs.manifests import Manifests
 from certs.plan import plan_of_certificate, plan_of_ingress
@@ -43,6 +45,7 @@ from certs.rules.challenge import judge_challenge
 from certs.rules.findings import Findings, Undecodable
 from certs.rules.ingress import judge_ingress
 from certs.rules.issuer import judge_issuer
+from certs.rules.legacy import judge_legacy
 from certs.rules.lint import lint
 from certs.rules.order import judge_order
 from certs.rules.payload import OWN_GROUPS, misfit, require_known, saying
@@ -190,7 +193,7 @@ class _Kind:
         self._resource: Resource = kind.resource
         self._decoder = msgspec.json.Decoder(saying(lenient(kind)))
         self._rules = rules
-        self._tell = told_in_full if kind is Ingress else told_by_the_api
+        self._tell = told_by_the_api if kind.resource.group in OWN_GROUPS else told_in_full
         self._has_rules = kind.resource.kind in WITH_RULES
         self._api_rule = api_rule(kind.resource.kind)
 
@@ -224,17 +227,26 @@ class _Kind:
 def linted(case: Case, findings: Findings) -> Findings:
     """Add what the API takes and will not work all the same; told as warnings only, whatever a policy says.
 
-    A status and an update of nothing but metadata are not looked at: the controllers make many of those.
+    A status and an update of nothing but metadata are not looked at: the controllers make many of those.  Annotations
+    that direct an issuance count like the spec.
     """
     if case.request.sub_resource:
         return findings
     old = case.old()
-    if old is None or old.spec != case.new.spec:
+    if old is None or old.spec != case.new.spec or _directed(old) != _directed(case.new):
         namespace = case.judge.settings.cluster_resource_namespace
         more = lint(case.new, lambda: old, case.judge.facts, case.policy, cluster_namespace=namespace)
         findings.warned.extend((*more.problems, *more.warned))
         findings.skipped += more.skipped
     return findings
+
+
+def _legacy(case: Case) -> Findings:
+    return Findings() if case.request.sub_resource else judge_legacy(case.new, case.old())
+
+
+def _directed(obj: KubeObject) -> dict[str, str]:
+    return directions(obj.metadata.annotations) if obj.metadata.annotations else {}
 
 
 def _complaining(verdict: Verdict, namespace: str, complaint: str) -> Verdict:
@@ -284,6 +296,9 @@ RULES: Final[Mapping[type[KubeObject], Rules]] = {
     CertificateRequest: lambda case: judge_request(case.request, case.new, case.old(), case.approval),
     Order: lambda case: judge_order(case.new, case.old()),
     Challenge: lambda case: judge_challenge(case.request, case.new, case.old()),
+    LegacyIssuer: _legacy,
+    LegacyClusterIssuer: _legacy,
+    LegacyCertificate: _legacy,
     Ingress: lambda case: judge_ingress(case.new, case.old, case.judge.facts, case.judge.settings, case.policy),
 }
 

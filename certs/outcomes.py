@@ -6,6 +6,7 @@ decides the schedule (design: "a failure has a class, a sentence and a next atte
     Transient       again in seconds, with back-off          network, 5xx, conflict
     RateLimited     again exactly at `until`                 429 and 503 with Retry-After
     WaitingForUser  again when the thing that was wrong changes  missing Secret, issuer not ready
+      Unwatched     the same, with back-off: no watch tells       a right that RBAC does not give
     Permanent       not before the object itself changes     rejected identifier, bad configuration
 """
 
@@ -22,10 +23,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before `until` (aware UTC) unless something changes; `why` is for people."""
+    """Nothing to do before `until` (aware UTC) unless something changes; `why` is for people.
+
+    `patient`: whoever else has something to do goes first then, however soon it is.
+    """
 
     until: datetime
     why: str
+    patient: bool = False
 
 
 Outcome = Done | Wait
@@ -55,6 +60,10 @@ class RateLimited(Failure):
 
 class WaitingForUser(Failure):
     """Somebody must mend something first; a change of it wakes the key."""
+
+
+class Unwatched(WaitingForUser):
+    """Somebody must mend something of which no watch tells, so it is tried again with back-off, as `Transient` is."""
 
 
 class Permanent(Failure):

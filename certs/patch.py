@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) by hand: the two operations that mutations here consist of.
+"""JSON Patch (RFC 6902) by hand: the two operations that mutations here consist of; and merge patches (RFC 7396).
 
 `add` also replaces a member that is there, so nothing needs to be compared or tested first.
 A key of the user's within a path is written by `pointer`, which escapes it (RFC 6901 §3).
@@ -57,3 +57,16 @@ def annotated(existing: Mapping[str, str], changes: Mapping[str, str | None]) ->
             yield remove(pointer(ANNOTATIONS, key))
         elif value is not None and existing.get(key) != value:
             yield add(pointer(ANNOTATIONS, key), value)
+
+
+def merging(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    """Return the merge patch that makes an object of plain values equal to another one.
+
+    >>> merging({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 1}, "d": [1, 2]})
+    {'a': {'c': None, 'b': 1}, 'd': [1, 2]}
+    """
+    patch: dict[str, object] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        patch[key] = merging(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return patch

@@ -1,9 +1,10 @@
 """What in an Ingress keeps the proxy from leading a CA's HTTP-01 request to the route of the challenge.
 
-The route is an Ingress of its own (`shim.solvers.http01`), also where `http01-edit-in-place` is asked for.  So what a
+The route is an Ingress of its own (`shim.solvers.http01`) unless `http01-edit-in-place` is asked for.  So what a
 proxy applies to the paths of the Ingress that it stands in is harmless: allow-lists, authentication, rewrites and
-redirects of ingress-nginx, middlewares of Traefik, everything of both HAProxy controllers.  A forced redirect to HTTPS
-is harmless everywhere: a CA follows it, and does not check the certificate there (RFC 8555 §8.3).
+redirects of ingress-nginx, middlewares of Traefik, everything of both HAProxy controllers.  With the path of the
+challenge in this Ingress it is not (`_SHARED`).  A forced redirect to HTTPS is harmless everywhere: a CA follows it,
+and does not check the certificate there (RFC 8555 §8.3).
 What counts is what reaches beyond: settings of the whole server, a host or an address that cannot be shared, a rank
 above the route's, the route's own path given to somebody else.  Contour and APISIX have nothing of the kind: their
 annotations, like Kong's, are for the paths of their Ingress.
@@ -21,14 +22,18 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
+from certs.annotations import EDIT_IN_PLACE
 from certs.api.ingress import HTTPIngressPath, Ingress
 from certs.hosts import is_wildcard
 from certs.problems import Path, Problem, ProblemType
+from certs.route import SERVICE
 from certs.wanted import ANNOTATIONS
 
 CHALLENGES: Final = "/.well-known/acme-challenge/"
 _DIRECTORY: Final = CHALLENGES.removesuffix("/")
 DNS_INSTEAD: Final = "prove the host with a dns01 solver"
+OWN_PATH: Final = f'write {EDIT_IN_PLACE}: "true", or use dns01'
+OWN_ROUTE: Final = f"leave out {EDIT_IN_PLACE}, so that the challenge has an Ingress of its own"
 
 _COMMUNITY: Final = "nginx.ingress.kubernetes.io/"
 _F5: Final = ("nginx.org/", "nginx.com/")
@@ -48,6 +53,42 @@ _GKE: Final = frozenset(
         "ingress.gcp.kubernetes.io/pre-shared-cert",
     )
 )
+
+# What a proxy applies to the paths of one Ingress, so to the challenge when its path is there.
+_HAPROXY: Final = "haproxy.org/"
+_HAPROXY_INGRESS: Final = "haproxy-ingress.github.io/"
+_APISIX: Final = "k8s.apisix.apache.org/"
+_LOGIN: Final = "asks for a login at"
+_ADDRESSES: Final = "lets some addresses only to"
+_REWRITES: Final = "rewrites the path of"
+_BY_TLS: Final = "speaks TLS to who answers"
+_ELSEWHERE: Final = "leads elsewhere from"
+_SHARED: Final[Mapping[str, str]] = {
+    f"{_COMMUNITY}auth-type": _LOGIN,
+    f"{_COMMUNITY}auth-url": _LOGIN,
+    f"{_COMMUNITY}whitelist-source-range": _ADDRESSES,
+    f"{_COMMUNITY}allowlist-source-range": _ADDRESSES,
+    f"{_COMMUNITY}rewrite-target": _REWRITES,
+    f"{_COMMUNITY}backend-protocol": _BY_TLS,
+    f"{_COMMUNITY}permanent-redirect": _ELSEWHERE,
+    f"{_COMMUNITY}temporal-redirect": _ELSEWHERE,
+    f"{_HAPROXY}auth-type": _LOGIN,
+    f"{_HAPROXY}allow-list": _ADDRESSES,
+    f"{_HAPROXY}whitelist": _ADDRESSES,
+    f"{_HAPROXY}path-rewrite": _REWRITES,
+    f"{_HAPROXY}server-ssl": _BY_TLS,
+    f"{_HAPROXY_INGRESS}auth-url": _LOGIN,
+    f"{_HAPROXY_INGRESS}auth-secret": _LOGIN,
+    f"{_HAPROXY_INGRESS}allowlist-source-range": _ADDRESSES,
+    f"{_HAPROXY_INGRESS}whitelist-source-range": _ADDRESSES,
+    f"{_HAPROXY_INGRESS}rewrite-target": _REWRITES,
+    f"{_HAPROXY_INGRESS}secure-backends": _BY_TLS,
+    f"{_APISIX}auth-type": _LOGIN,
+    f"{_APISIX}allowlist-source-range": _ADDRESSES,
+    f"{_APISIX}http-redirect": _ELSEWHERE,
+    "nginx.org/basic-auth-secret": _LOGIN,
+    "nginx.org/rewrites": _REWRITES,
+}
 
 _WORD: Final = re.compile(r"[^\s;{}]+|[;{}]")
 MAX_SNIPPET: Final = 20_000  # characters; the rest of a longer one is not looked at
@@ -71,13 +112,24 @@ def blockers(ingress: Ingress) -> Iterator[Problem]:
             detail, remedy = found
             yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, value, remedy)
         is_f5 = is_f5 or key.startswith(_F5)
-    if is_f5:
-        yield from _unshared(annotations)
-    key = _own_address(ingress)
-    if key:
-        detail = "has an address for each Ingress, another for the route"
-        yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, annotations[key], DNS_INSTEAD)
+    if _is_edited(ingress):
+        yield from _shared(annotations)
+    else:
+        if is_f5:
+            yield from _unshared(annotations)
+        key = _own_address(ingress)
+        if key:
+            detail = "has an address for each Ingress, another for the route"
+            yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, detail, annotations[key], OWN_PATH)
     yield from _taken_paths(ingress)
+
+
+def _shared(annotations: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what reaches the challenge because its path stands in this Ingress."""
+    for key, value in annotations.items():
+        said = _SHARED.get(key)
+        if said is not None and value.strip().lower() not in {"", "false", "off", "none", "http"}:
+            yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, f"{said} the challenge, too", value, OWN_ROUTE)
 
 
 def displaced(ingress: Ingress, hosts: Collection[str]) -> Iterator[Problem]:
@@ -107,6 +159,10 @@ def _own_address(ingress: Ingress) -> str:
     if _has_class(ingress) or _GKE.isdisjoint(annotations):
         return ""
     return next(key for key in annotations if key in _GKE)
+
+
+def _is_edited(ingress: Ingress) -> bool:
+    return ingress.metadata.annotations.get(EDIT_IN_PLACE) == "true"
 
 
 def _has_class(ingress: Ingress) -> bool:
@@ -164,7 +220,9 @@ def _closed_port(value: str, ingress: Ingress) -> Found | None:
 
     Contour reads it of the paths of this Ingress only; all others do not read it.
     """
-    if value.lower() != "false" or _has_class(ingress) or _own_address(ingress):
+    is_told = bool(_own_address(ingress)) and not _is_edited(ingress)
+    is_gke = bool(_own_address(ingress)) or not _has_class(ingress)
+    if value.lower() != "false" or is_told or not is_gke:
         return None
     return "closes port 80, where the CA asks", 'write "true" and redirect to HTTPS, or use dns01'
 
@@ -215,6 +273,8 @@ def _taken_paths(ingress: Ingress) -> Iterator[Problem]:
     for i, rule in enumerate(ingress.spec.rules):
         for j, path in enumerate(rule.http.paths if rule.http is not None else ()):
             remedy = ""
+            if _is_the_route(path):
+                continue
             if path.path.startswith(_DIRECTORY) and path.path.rstrip("/") == _DIRECTORY and path.path_type != "Exact":
                 remedy = "remove it; the route is made for you"
             elif path.path.startswith(_KONG) and path.path[len(_KONG) :] in _EVERYTHING:
@@ -223,6 +283,11 @@ def _taken_paths(ingress: Ingress) -> Iterator[Problem]:
                 where = Path("spec") / "rules" @ i / "http" / "paths" @ j / "path"
                 detail = "takes the challenges away from the route that answers them"
                 yield Problem(where, ProblemType.INVALID, detail, path.path, remedy)
+
+
+def _is_the_route(path: HTTPIngressPath) -> bool:
+    """Is it the path that the controller puts in for `http01-edit-in-place`, and somebody has applied again?"""
+    return path.backend.service is not None and path.backend.service.name == SERVICE
 
 
 _CHECKS: Final[Mapping[str, Callable[[str, Ingress], Found | None]]] = {

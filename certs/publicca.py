@@ -211,6 +211,23 @@ def name_problem(name: str) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(maxsize=4096)
+def registered_domain(host: str) -> str:
+    """Return the domain that somebody has registered, one label below its public suffix; empty when there is none.
+
+    The private part of the list counts, too: who has `team.github.io` is not who has github.io.
+
+    >>> registered_domain("a.shop.example.co.uk"), registered_domain("localhost")
+    ('example.co.uk', '')
+    """
+    return _all_suffixes().privatesuffix(host) or ""
+
+
+@lru_cache(maxsize=1)
+def _all_suffixes() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False)
+
+
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
     """Return the list; it takes some 100 ms to read, and holds 0.9 MB."""

@@ -102,23 +102,21 @@ def _refused(findings: Findings, message: str, remedies: Sequence[tuple[str, ...
         audit=_audit(findings),
         problems=tuple(findings.problems),
         warned=tuple(findings.warned),
-        sentences=tuple(findings.warnings),
     )
 
 
 def _passed(findings: Findings) -> Verdict:
-    if not findings.warnings and not findings.warned:
+    if not findings.warned:
         return _unchecked(tuple(findings.skipped)) if findings.skipped else ALLOWED
     return Verdict(
         warnings=bounded(_warnings(findings)),
         audit=_audit(findings),
         warned=tuple(findings.warned),
-        sentences=tuple(findings.warnings),
     )
 
 
 def _warnings(findings: Findings) -> list[tuple[str, ...]]:
-    return [*((text,) for text in findings.warnings), *map(warning_lines, findings.warned)]
+    return list(map(warning_lines, findings.warned))
 
 
 @cache  # by ids of rules: there are a handful of such verdicts in practice

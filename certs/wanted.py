@@ -89,7 +89,7 @@ def is_annotated(annotations: Mapping[str, str], settings: Settings) -> bool:
         return True
     if any(known.is_true(annotations.get(key, "")) for key in settings.auto_certificate_annotations):
         return True
-    return not annotations.keys().isdisjoint(known.LEGACY_ISSUERS)
+    return not annotations.keys().isdisjoint((*known.LEGACY_ISSUERS, *known.LEGACY_TRIGGERS))
 
 
 def issuer_of(ingress: Ingress, settings: Settings) -> IssuerReference | Problems:
@@ -180,6 +180,8 @@ def translate(annotations: Mapping[str, str], problems: Problems) -> dict[str, A
             value = annotation.parse(text)
         except ValueError as error:
             problems.add(invalid_annotation(annotation.key, text, str(error)))
+            continue
+        if not annotation.field:
             continue
         *parents, name = annotation.field
         into = values
@@ -291,14 +293,14 @@ def _metadata(ingress: Ingress, settings: Settings) -> ObjectMeta:
         labels={key: value for key, value in own.labels.items() if key not in UNCOPIED_LABELS},
         annotations={
             **{key: own.annotations[key] for key in settings.extra_certificate_annotations if key in own.annotations},
-            **solver_overrides(ingress),
+            **written_annotations(ingress),
         },
         owner_references=(owner_reference(ingress),),
     )
 
 
-def solver_overrides(ingress: Ingress) -> dict[str, str]:
-    """Return the Certificate's annotations that bend its ACME solver to this Ingress."""
+def written_annotations(ingress: Ingress) -> dict[str, str]:
+    """Return the Certificate's annotations that bend its ACME solver to this Ingress, and choose the CA's profile."""
     annotations = known.understood(ingress.metadata.annotations)
     overrides = {}
     if annotations.get(known.EDIT_IN_PLACE) == "true":
@@ -308,6 +310,8 @@ def solver_overrides(ingress: Ingress) -> dict[str, str]:
         overrides[known.OVERRIDE_CLASS] = annotations[known.HTTP01_CLASS]
     if annotations.get(known.HTTP01_CLASS_NAME):
         overrides[known.OVERRIDE_CLASS_NAME] = annotations[known.HTTP01_CLASS_NAME]
+    if known.PROFILE in annotations:
+        overrides[known.PROFILE] = annotations[known.PROFILE]
     return overrides
 
 

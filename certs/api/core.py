@@ -98,6 +98,15 @@ class Endpoint(APIStruct, frozen=True):
     conditions: EndpointConditions = EndpointConditions()
 
 
+class ConfigMap(APIStruct, frozen=True):
+    """Text under keys."""
+
+    resource: ClassVar[Resource] = Resource("", "v1", "ConfigMap", "configmaps")
+
+    metadata: ObjectMeta
+    data: dict[str, str] = {}
+
+
 class EndpointPort(APIStruct, frozen=True):
     """A port of all endpoints of a slice."""
 
@@ -115,6 +124,10 @@ class EndpointSlice(APIStruct, frozen=True):
     address_type: str
     endpoints: tuple[Endpoint, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
+
+
+class ResponderSlice(EndpointSlice, frozen=True):
+    """An EndpointSlice of the Service in front of our own replicas: which of them are ready."""
 
 
 class ObjectReference(APIStruct, frozen=True):

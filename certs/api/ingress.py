@@ -38,7 +38,7 @@ class HTTPIngressPath(APIStruct, frozen=True):
     """A path and its backend."""
 
     path: str = ""
-    path_type: Literal["Exact", "Prefix", "ImplementationSpecific"] = "ImplementationSpecific"
+    path_type: Literal["", "Exact", "Prefix", "ImplementationSpecific"] = ""  # required, so none is to be left out
     backend: IngressBackend = IngressBackend()
 
 
@@ -71,6 +71,27 @@ class Ingress(APIStruct, frozen=True):
 
     metadata: ObjectMeta
     spec: IngressSpec = IngressSpec()
+
+
+class Manager(APIStruct, frozen=True):
+    """Who has written an object, and how; not what."""
+
+    manager: str = ""
+    operation: str = ""
+
+
+class ManagedMeta(ObjectMeta, frozen=True):
+    """The metadata of an object, with who has written it."""
+
+    managed_fields: tuple[Manager, ...] = ()
+
+
+class ManagedIngress(APIStruct, frozen=True):
+    """An Ingress of which only the metadata is read, with who has written it."""
+
+    resource: ClassVar[Resource] = Ingress.resource
+
+    metadata: ManagedMeta
 
 
 class IngressClassSpec(APIStruct, frozen=True):

@@ -457,9 +457,9 @@ class ExternalAccountBinding(APIStruct, frozen=True):
     key_id: str
     """Key identifier that the CA gave."""
     key_secret_ref: SecretKeySelector
-    """MAC key, base64url."""
+    """MAC key, base64url, padded or not."""
     key_algorithm: Literal["HS256", "HS384", "HS512"] | None = None
-    """Deprecated and ignored."""
+    """Algorithm of the MAC, HS256 when absent."""
 
 
 class ACMEIssuer(APIStruct, frozen=True):

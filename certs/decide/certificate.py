@@ -9,6 +9,7 @@
        └─────────── gave_up (Issuing=False, failed attempts+1, back-off) <── denied, invalid, failed
 
     settled ──> RewriteSecret: the Secret is not as the spec says, and needs no new certificate for that (`upkeep`)
+    settled ──> ReuseSecret: another Secret is asked for, and the one before holds what is to be in it (`reuse`)
 
 Everything that must survive a crash is written before the act that depends on it: the next private key
 before the request that is signed with it, the Secret before the status that claims it.  Each state is
@@ -18,6 +19,7 @@ recognised from the objects alone, so any step may be repeated.  The steps betwe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,6 +41,9 @@ from certs.decide.certificatesteps import (
 from certs.decide.comparison import changed_fields
 from certs.decide.issuance import begin, is_stored, issue, issue_at_once
 from certs.decide.policies import Violation, reason_to_issue, renewal_due, stored_leaf
+from certs.decide.precedence import before_beginning, is_told
+from certs.decide.repair import LookAgain, is_repaired, mended, next_look
+from certs.decide.reuse import reuse
 from certs.decide.upkeep import keep_up
 from certs.outcomes import DONE, Outcome, Wait
 from certs.pki.ari import certificate_id
@@ -61,17 +66,27 @@ def decide(observed: ObservedCertificate, now: datetime) -> Step | Outcome:
     violation = reason_to_issue(observed.subject, now)
     if violation is None:
         return finished(observed, now) if is_stored(observed) else _settle(observed, now)
-    return _begin(observed, violation, now)
+    return reuse(observed, violation, now) or _begin(observed, violation, now)
 
 
 def _begin(observed: ObservedCertificate, violation: Violation, now: datetime) -> Step | Outcome:
     """Go on with what is violated, once the back-off is over; after a failure each attempt is said beforehand."""
     retry_at = _backed_off_until(observed)
     if retry_at is not None and now < retry_at:
-        return _sit_out(observed, retry_at, violation, now)
+        if not is_repaired(observed.watch, observed.certificate.status, now):
+            return _sit_out(observed, retry_at, violation, now)
+        violation = replace(violation, message=f"{violation.message}, and {mended(observed.watch)}")
     if observed.signs_at_once and observed.certificate.status.last_failure_time is None:
         return issue_at_once(observed, violation, now)
-    return begin(observed, violation, now)
+    return _await_turn(observed, now) or begin(observed, violation, now)
+
+
+def _await_turn(observed: ObservedCertificate, now: datetime) -> Step | Outcome | None:
+    """Let others go first whose names promise more, before anything is made; None when it may begin."""
+    first = before_beginning(observed.prospect, now) if observed.next_key is None else None
+    if isinstance(first, Wait) and is_told(observed.prospect, now):
+        return _say_readiness(observed, now) or first
+    return first
 
 
 def _owner_of_secret(observed: ObservedCertificate) -> Certificate:
@@ -85,7 +100,9 @@ def _owner_of_secret(observed: ObservedCertificate) -> Certificate:
 
 
 def _backed_off_until(observed: ObservedCertificate) -> datetime | None:
-    """Return the end of the back-off; a spec that has changed since the failed request ends it at once."""
+    """Return the end of the back-off; what has changed since (spec, directions, issuer) ends it at once."""
+    if observed.issuer_changed or observed.is_redirected:
+        return None
     failed = observed.request(observed.next_revision)
     if failed is not None and changed_fields(observed.certificate, failed):
         return None
@@ -97,9 +114,12 @@ def _sit_out(observed: ObservedCertificate, retry_at: datetime, violation: Viola
     step = _say_readiness(observed, now) or keep_up(observed, now)
     if step is not None and not isinstance(step, Wait):
         return step
-    leaf = stored_leaf(observed.secret)
+    look = next_look(observed.watch, observed.certificate.status, observed.setback, now)
+    if isinstance(look, LookAgain):
+        return look
+    leaf, until = stored_leaf(observed.secret), (one.until for one in (step, look) if one is not None)
     why = f"next attempt after a failure: {violation.message}"
-    return _first(now, why, retry_at, leaf.not_after if leaf is not None else None, step.until if step else None)
+    return _first(now, why, retry_at, leaf.not_after if leaf is not None else None, *until)
 
 
 def _settle(observed: ObservedCertificate, now: datetime) -> Step | Outcome:

@@ -64,6 +64,20 @@ def news_of_renewal(
     return tuple(told)
 
 
+def news_of_issuance(certificate: Certificate, after: CertificateStatus) -> tuple[Tell, ...]:
+    """Return what the author of an Ingress is told of an issuance that has ended well: not the first, if it was smooth.
+
+    That one is seen by itself, and a new cluster has thousands of them.
+    """
+    before = certificate.status
+    is_smooth = before.revision is None and before.last_failure_time is None
+    if after.revision is None or after.revision == before.revision or is_smooth:
+        return ()
+    what, until = ("renewed" if before.revision is not None else "issued"), after.not_after
+    valid = f"; it is valid until {until:%Y-%m-%d %H:%M:%S} UTC" if until is not None else ""
+    return (Tell(f"Certificate{what.capitalize()}", f'Certificate "{certificate.metadata.name}" was {what}{valid}'),)
+
+
 def _generation(condition: Condition | None) -> int:
     return condition.observed_generation if condition is not None else 0
 

@@ -12,8 +12,11 @@ from certs.api.certificaterequest import CertificateRequest
 from certs.api.core import Secret
 from certs.decide.ari import Asked
 from certs.decide.backoff import BackoffLimits, Setback
+from certs.decide.direction import redirected
 from certs.decide.effects import Tell
 from certs.decide.policies import REVISION, Subject
+from certs.decide.precedence import LookAhead, Prospect
+from certs.decide.repair import LookAgain, Watch
 from certs.names import next_key_secret_name
 
 NEXT_KEY: Final = "tls.key"
@@ -52,14 +55,20 @@ class ObservedCertificate:
     leftover_keys: tuple[Secret, ...] = ()  # next private keys of earlier issuances, left by a crash
     limits: BackoffLimits = field(default_factory=BackoffLimits)
     setback: Setback | None = None  # what the Order of the next revision's request has failed by
+    watch: Watch | None = None  # what was seen of its names since
     rewritten: Rewritten | None = None
     owner_ref: bool = False  # the Secret shall go with its Certificate
+    legacy_output: bool = False  # and carry what it carried before v0.11, too
     new_key: NewKey = NewKey.AT_HAND
     signs_at_once: bool = False  # the issuer is ready and signs in this process: the end of an issuance is a moment off
     auto_approve: bool = True  # requests are approved by us; otherwise somebody else has to
     by_acme: bool = False  # the issuer is an ACME CA
+    issuer_changed: bool = False  # the issuer's spec is another than the one that the last attempt failed by
     heeds_ari: bool = False  # and its renewal information is to be asked for, and counts
     asked: Asked | None = None  # what this process remembers of having asked
+    siblings: tuple[Secret, ...] = ()  # other Secrets that say they are of this Certificate
+    same_ca: bool = False  # the certificate of the current revision is from the CA that would be asked now
+    prospect: Prospect | None = None  # what is known of its names, if that decides on when it begins
     no_temporary: bool = False  # a temporary certificate of this spec was tried, and cannot be made
 
     @property
@@ -109,6 +118,12 @@ class ObservedCertificate:
     def next_key_name(self) -> str:
         """Name of the Secret in which this issuance puts its private key."""
         return next_key_secret_name(self.certificate.metadata, self.next_revision)
+
+    @property
+    def is_redirected(self) -> bool:
+        """Do annotations direct the issuance under way, or the failed one, otherwise than its request says?"""
+        request = self.next_request
+        return self.by_acme and request is not None and bool(redirected(self.certificate, request))
 
     def request(self, revision: int) -> CertificateRequest | None:
         """Return the request of that revision, or None."""
@@ -182,7 +197,16 @@ class RewriteSecret:
     is_contested: bool = False
 
 
-SecretStep = WriteTemporary | WriteSecret | RewriteSecret
+@dataclass(frozen=True, slots=True)
+class ReuseSecret:
+    """Write what the current revision's request brought into the Secret, with the key from the one named `source`."""
+
+    request: CertificateRequest
+    source: str
+    tell: Tell
+
+
+SecretStep = WriteTemporary | WriteSecret | RewriteSecret | ReuseSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +233,8 @@ Step = (
     | SecretStep
     | SetCertificateStatus
     | AskRenewalInfo
+    | LookAgain
+    | LookAhead
 )
 
 

@@ -32,12 +32,14 @@ from certs.decide.policies import (
     first_violation,
     stored_leaf,
 )
+from certs.legacy.output import old_annotations, old_labels
+from certs.legacy.words import LEGACY_GROUP
 from certs.pki.keystore import FORMAT_KEYS, KEYSTORE_KEYS, keystore_keys, output_formats, read_material
 from certs.pki.pem import InvalidPEM
 from certs.pki.x509 import Leaf, secret_annotations
 
 BASE_LABELS: Final = {"controller.cert-manager.io/fao": "true"}
-_OUR_PREFIXES: Final = ("cert-manager.io/", "controller.cert-manager.io/")
+_OUR_PREFIXES: Final = ("cert-manager.io/", "controller.cert-manager.io/", f"{LEGACY_GROUP}/")
 
 
 def outdated(observed: ObservedCertificate) -> Violation | None:
@@ -50,23 +52,32 @@ def outdated(observed: ObservedCertificate) -> Violation | None:
     if secret is None or leaf is None or not _is_for(observed, secret):
         return None
     return (
-        _metadata(certificate, secret, leaf)
+        _metadata(certificate, secret, leaf, legacy=observed.legacy_output)
         or _formats(certificate, secret)
         or _owner(certificate, secret, owner_ref=observed.owner_ref)
         or _keystores(certificate, secret)
     )
 
 
-def wanted_annotations(certificate: Certificate, issuer: IssuerReference | None, leaf: Leaf) -> dict[str, str]:
-    """Return all annotations that we write; what is in the Secret, from whom and for whom stands over the template."""
+def wanted_annotations(
+    certificate: Certificate, issuer: IssuerReference | None, leaf: Leaf, *, legacy: bool = False
+) -> dict[str, str]:
+    """Return all annotations that we write; what is in the Secret, from whom and for whom stands over the template.
+
+    `legacy`: under the keys of before v0.11, too.
+    """
     template = certificate.spec.secret_template
-    return {**(template.annotations if template is not None else {}), **_told(certificate, issuer, leaf)}
+    return {**(template.annotations if template is not None else {}), **_told(certificate, issuer, leaf, legacy=legacy)}
 
 
-def wanted_labels(certificate: Certificate) -> dict[str, str]:
+def wanted_labels(certificate: Certificate, *, legacy: bool = False) -> dict[str, str]:
     """Return all labels that we write."""
     template = certificate.spec.secret_template
-    return {**(template.labels if template is not None else {}), **BASE_LABELS}
+    return {**(template.labels if template is not None else {}), **_base_labels(certificate, legacy=legacy)}
+
+
+def _base_labels(certificate: Certificate, *, legacy: bool) -> dict[str, str]:
+    return {**BASE_LABELS, **(old_labels(certificate.metadata.name) if legacy else {})}
 
 
 def stored_issuer(secret: Secret) -> IssuerReference | None:
@@ -79,9 +90,10 @@ def stored_issuer(secret: Secret) -> IssuerReference | None:
     )
 
 
-def _told(certificate: Certificate, issuer: IssuerReference | None, leaf: Leaf) -> dict[str, str]:
+def _told(certificate: Certificate, issuer: IssuerReference | None, leaf: Leaf, *, legacy: bool) -> dict[str, str]:
     issued = {ISSUER_NAME: issuer.name, ISSUER_KIND: issuer.kind, ISSUER_GROUP: issuer.group} if issuer else {}
-    return {CERTIFICATE_NAME: certificate.metadata.name, **issued, **secret_annotations(leaf)}
+    told = {CERTIFICATE_NAME: certificate.metadata.name, **issued, **secret_annotations(leaf)}
+    return {**told, **old_annotations(told)} if legacy else told
 
 
 def _is_for(observed: ObservedCertificate, secret: Secret) -> bool:
@@ -92,15 +104,18 @@ def _is_for(observed: ObservedCertificate, secret: Secret) -> bool:
     return bool(secret.metadata.owned.data) or first_violation(observed.subject) is None
 
 
-def _metadata(certificate: Certificate, secret: Secret, leaf: Leaf) -> Violation | None:
+def _metadata(certificate: Certificate, secret: Secret, leaf: Leaf, *, legacy: bool) -> Violation | None:
     metadata, owned = secret.metadata, secret.metadata.owned
-    annotations = wanted_annotations(certificate, stored_issuer(secret), leaf)
-    labels = wanted_labels(certificate)
+    annotations = wanted_annotations(certificate, stored_issuer(secret), leaf, legacy=legacy)
+    labels = wanted_labels(certificate, legacy=legacy)
     differing = (
         *(("annotation", key) for key in _differing(annotations, metadata.annotations, owned.annotations)),
         *(("label", key) for key in _differing(labels, metadata.labels, owned.labels)),
     )
-    told = _told(certificate, stored_issuer(secret), leaf).keys() | BASE_LABELS.keys()
+    told = (
+        _told(certificate, stored_issuer(secret), leaf, legacy=legacy).keys()
+        | _base_labels(certificate, legacy=legacy).keys()
+    )
     base = [(kind, key) for kind, key in differing if key in told or not _is_template(certificate, kind, key)]
     template = [pair for pair in differing if pair not in base]
     if template:

@@ -12,22 +12,24 @@ annotation of the Certificate that it made, that one goes unless somebody else w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final
 
 import msgspec
 
-from certs.annotations import SOLVER_OVERRIDES
+from certs.annotations import WRITTEN_ON_CERTIFICATES
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressTLS
 from certs.api.meta import controller_of, is_true
 from certs.completion import Completion, complete
 from certs.decide.effects import Tell
+from certs.decide.precedence import TELL_AFTER, LookAhead, Prospect, before_beginning, is_told
 from certs.manifests import last_applied
 from certs.mark import is_annotation, read_mark, written
 from certs.outcomes import DONE, Outcome, Permanent
+from certs.patch import merging
 from certs.problems import Problems
 from certs.wanted import Settings, certificate_names, certificates, is_wanted
 
@@ -104,7 +106,26 @@ class DropAnnotations:
     keys: tuple[str, ...]
 
 
-Step = FillTLS | ApplyCertificate | DropAnnotations | DeleteCertificate
+@dataclass(frozen=True, slots=True)
+class LookAtHosts:
+    """Have it looked at whether anybody answers at the hosts of a Certificate that is to be made."""
+
+    certificate: Certificate
+
+
+Step = FillTLS | ApplyCertificate | DropAnnotations | DeleteCertificate | LookAtHosts
+
+
+def in_turn(step: ApplyCertificate, prospect: Prospect | None, now: datetime) -> Step | Outcome:
+    """Put off making a new Certificate while others go first (`certs.decide.precedence`), for some seconds at most."""
+    if not step.is_new or prospect is None or is_told(prospect, now):
+        return step
+    first = before_beginning(prospect, now)
+    if first is None:
+        return step
+    if isinstance(first, LookAhead):
+        return LookAtHosts(step.certificate)
+    return replace(first, until=min(first.until, (prospect.since or now) + TELL_AFTER))
 
 
 def decide(observed: ObservedIngress, _now: datetime) -> Step | Outcome:
@@ -145,7 +166,7 @@ def _mark_of_tls(observed: ObservedIngress) -> str:
 def _leftovers(observed: ObservedIngress, old: Certificate, wanted: Certificate) -> tuple[str, ...]:
     """Return the annotations that may be left of what the Ingress once asked for."""
     name, has, wants = old.metadata.name, old.metadata.annotations, wanted.metadata.annotations
-    ours = dict.fromkeys((*observed.settings.extra_certificate_annotations, *SOLVER_OVERRIDES))
+    ours = dict.fromkeys((*observed.settings.extra_certificate_annotations, *WRITTEN_ON_CERTIFICATES))
     return tuple(key for key in ours if key in has and key not in wants and (name, key) not in observed.foreign)
 
 
@@ -181,19 +202,11 @@ def replacement(old: Certificate, wanted: Certificate) -> Mapping[str, object]:
     return {
         "metadata": {
             "resourceVersion": old.metadata.resource_version,
-            "labels": _replacing(old.metadata.labels, wanted.metadata.labels),
+            "labels": merging(old.metadata.labels, wanted.metadata.labels),
             "annotations": wanted.metadata.annotations,
         },
-        "spec": _replacing(msgspec.to_builtins(old.spec), msgspec.to_builtins(wanted.spec)),
+        "spec": merging(msgspec.to_builtins(old.spec), msgspec.to_builtins(wanted.spec)),
     }
-
-
-def _replacing(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
-    patch: dict[str, object] = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        before = old.get(key)
-        patch[key] = _replacing(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return patch
 
 
 def _surplus(observed: ObservedIngress) -> tuple[Certificate, ...]:

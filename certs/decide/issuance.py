@@ -155,7 +155,7 @@ def _is_stale(observed: ObservedCertificate, request: CertificateRequest, next_k
 
     A certificate of no use counts as such a failure: its request would bring the same one at each attempt.
     """
-    if changed_fields(observed.certificate, request):
+    if changed_fields(observed.certificate, request) or observed.is_redirected:
         return True
     try:
         if not matches(decode_key(next_key.data[NEXT_KEY]), read_csr(request.spec.request)):
@@ -164,6 +164,8 @@ def _is_stale(observed: ObservedCertificate, request: CertificateRequest, next_k
         return True
     since = find_condition(observed.certificate.status.conditions, "Issuing")
     failed_at = _failed_at(request, next_key, now)
+    if failed_at is not None and observed.issuer_changed:
+        return True
     return (
         failed_at is not None
         and since is not None

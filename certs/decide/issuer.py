@@ -2,7 +2,7 @@
 
 ACME: have an account key, have an account, say so.
 
-    no key Secret ── StoreAccountKey ──> key ── Register ──> Ready=True ACMEAccountRegistered
+    no key Secret ── StoreAccountKey ──> key ── Register ──> Ready=True ACMEAccountRegistered ── ChangeKey ──> Register
                                           │
          key generation disabled, key unfit, v1 URL: Ready=False with the sentence, until somebody mends it
 
@@ -25,12 +25,14 @@ from certs.api.core import Secret
 from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, CAIssuer, IssuerStatus
 from certs.api.meta import Condition, ConditionStatus, find_condition, is_true, with_condition
 from certs.decide.effects import Tell
+from certs.decide.keychange import LOOK_AGAIN, NOBODY, KeyChange, Sharing, key_change
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 from certs.pki.authority import Flaw, UnusableAuthority, read_authority
 
 REGISTERED: Final = "The ACME account was registered with the ACME server"
 KEY_PAIR_VERIFIED: Final = "Signing CA verified"
 DEFAULT_KEY: Final = "tls.key"
+DEACTIVATED: Final = "acme.certshim.io/deactivated"  # on the key's Secret: the URL of the account that was given up
 
 _REASON_OF: Final = {Flaw.UNREADABLE: "ErrGetKeyPair", Flaw.UNFIT: "ErrInvalidKeyPair"}
 
@@ -52,8 +54,8 @@ class ObservedIssuer:
     key_secret: Secret | None = None
     key_hash: str = ""
     key_problem: str = ""
-    eab_secret: Secret | None = None
     namespace: str = ""
+    sharing: Sharing = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class StoreAccountKey:
     """Make an account key and create its Secret."""
 
     secret_name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeKey:
+    """Have the account belong to the next key that is stored in the Secret, and store that as the key."""
+
+    acme: ACMEIssuer
     key: str
 
 
@@ -80,7 +90,7 @@ class SetIssuerStatus:
     tell: Tell | None = None
 
 
-Step = StoreAccountKey | Register | SetIssuerStatus
+Step = StoreAccountKey | ChangeKey | Register | SetIssuerStatus
 
 
 def decide(observed: ObservedIssuer, now: datetime) -> Step | Outcome:
@@ -89,7 +99,7 @@ def decide(observed: ObservedIssuer, now: datetime) -> Step | Outcome:
     if issuer.metadata.deletion_timestamp is not None:
         return DONE
     if spec.acme is not None:
-        return _decide_acme(observed, spec.acme)
+        return _decide_acme(observed, spec.acme, now)
     if spec.ca is not None:
         return _decide_ca(observed, spec.ca, now)
     if spec.self_signed is not None:
@@ -133,7 +143,7 @@ def _say_ready(
     return SetIssuerStatus(msgspec.structs.replace(issuer.status, conditions=conditions), tell)
 
 
-def _decide_acme(observed: ObservedIssuer, acme: ACMEIssuer) -> Step | Outcome:
+def _decide_acme(observed: ObservedIssuer, acme: ACMEIssuer, now: datetime) -> Step | Outcome:
     issuer = observed.issuer
     _refuse_v1(acme)
     name, key = acme.private_key_secret_ref.name, acme.private_key_secret_ref.key or DEFAULT_KEY
@@ -151,7 +161,34 @@ def _decide_acme(observed: ObservedIssuer, acme: ACMEIssuer) -> Step | Outcome:
             "mend the Secret, or delete it to have a new key made",
             reason="ErrVerifyACMEAccount",
         )
-    return DONE if is_registered(issuer, acme, observed.key_hash) else Register(acme, key)
+    _refuse_deactivated(observed, name)
+    # Before all else: the key that is stored may not be the account's any more.
+    match key_change(issuer, observed.key_secret, key, observed.sharing, now):
+        case KeyChange.DUE:
+            return ChangeKey(acme, key)
+        case KeyChange.PROVING:
+            return Wait(now + LOOK_AGAIN, "what is being proven with the old account key")
+        case KeyChange.ANOTHERS | KeyChange.NONE:
+            return DONE if is_registered(issuer, acme, observed.key_hash) else Register(acme, key)
+
+
+def may_fail_quietly(observed: ObservedIssuer) -> bool:
+    """Is it only a change of keys that fails?  The issuer signs as before."""
+    issuer = observed.issuer
+    acme = issuer.spec.acme
+    return observed.sharing != NOBODY and acme is not None and is_registered(issuer, acme, observed.key_hash)
+
+
+def _refuse_deactivated(observed: ObservedIssuer, name: str) -> None:
+    """Raise WaitingForUser for an account that somebody gave up: with its key the CA makes no other."""
+    status, secret = observed.issuer.status.acme, observed.key_secret
+    uri = secret.metadata.annotations.get(DEACTIVATED) if secret is not None else None
+    if uri and status is not None and (status.uri, status.last_private_key_hash) == (uri, observed.key_hash):
+        raise WaitingForUser(
+            f'the ACME account {uri} was deactivated; delete Secret "{name}" in namespace "{observed.namespace}" to '
+            "have a new key and account made",
+            reason="AccountDeactivated",
+        )
 
 
 def _refuse_v1(acme: ACMEIssuer) -> None:
@@ -171,17 +208,20 @@ def is_registered(issuer: AnyIssuer, acme: ACMEIssuer, key_hash: str) -> bool:
         status is not None
         and status.uri != ""
         and is_true(issuer.status.conditions, "Ready")
-        and _host(status.uri) == _host(acme.server) != ""
+        and host_of(status.uri) == host_of(acme.server) != ""
         and status.last_registered_email == acme.email
         and status.last_private_key_hash == key_hash
     )
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return host and port of a URL, by which CAs and their accounts are told apart; empty when it has none."""
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        port = parts.port or 443
     except ValueError:  # half an IPv6 address, for example; whoever connects there says what is wrong
         return ""
+    return f"{parts.hostname}:{port}" if parts.hostname else ""
 
 
 def registered(issuer: AnyIssuer, *, uri: str, email: str, key_hash: str, now: datetime) -> IssuerStatus:

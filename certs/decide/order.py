@@ -21,13 +21,18 @@ from typing import Final
 
 import msgspec
 
+from certs.acmetypes import type_in
+from certs.annotations import PROFILE
 from certs.api.challenge import Challenge
 from certs.api.issuer import ACMEIssuer, AnyIssuer
 from certs.api.meta import find_condition, is_true
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
 from certs.decide.backoff import Setback
-from certs.decide.challenge import FINALIZER, PRESENTING, awaiting_verdict, is_dns
-from certs.decide.effects import Tell
+from certs.decide.challengestatus import PRESENTING, awaiting_verdict
+from certs.decide.challengesteps import FINALIZER, is_dns
+from certs.decide.effects import Tell, one_line
+from certs.decide.preflight import AskNames, Hold, Look, TellFindings, again, before_order, remark, untold
+from certs.decide.sharing import sentence
 from certs.durations import parse_duration
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 
@@ -39,6 +44,11 @@ LONGEST_POLL: Final = timedelta(seconds=10)
 FAILED_PROOF: Final = "Failed to prove control of"
 # An order that the CA works on for longer than this is told as `processing`, for people to see.
 TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
+# Types of problems that stay, whenever the CA finds them.
+REFUSALS: Final = frozenset(("caa", "rejectedIdentifier"))
+LONGEST_REASON: Final = 1024
+# When to look again whether another Order for the same names has ended, should no change of it have told.
+TURN_LOOK: Final = timedelta(seconds=10)
 SHORT_LIVED: Final = "shortlived"
 
 
@@ -60,6 +70,9 @@ class ObservedOrder:
     issuer: AnyIssuer | None = None
     challenges: tuple[Challenge, ...] = ()
     seen: Seen | None = None
+    look: Look | None = None  # what was found out about its names beforehand
+    held_until: datetime | None = None  # the CA has said so
+    first: Order | None = None  # another for the same names, after which it is this one's turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,8 @@ class DeleteChallenge:
     name: str
 
 
-Step = NewOrder | Authorize | Finalize | Poll | Download | SetOrderStatus | StartOver | DeleteChallenge
+ACMEStep = NewOrder | Authorize | Finalize | Poll | Download | SetOrderStatus | StartOver | DeleteChallenge
+Step = AskNames | TellFindings | ACMEStep
 
 
 def decide(observed: ObservedOrder, now: datetime) -> Step | Outcome:
@@ -127,7 +141,30 @@ def decide(observed: ObservedOrder, now: datetime) -> Step | Outcome:
         first = next(served, None)
         return DeleteChallenge(first.metadata.name) if first is not None else DONE
     ready_issuer(observed.issuer, order)
-    return _proceed(observed, now) if order.status.url else NewOrder()
+    if observed.held_until is not None and now < observed.held_until:
+        return Wait(observed.held_until, "the CA has said when")
+    if tell := untold(observed.look, held=not order.status.url):
+        return tell
+    return _proceed(observed, now) if order.status.url else _begin(observed, now)
+
+
+def _begin(observed: ObservedOrder, now: datetime) -> Step | Outcome:
+    """Order, unless what is in the way of it is seen already."""
+    status = observed.order.status
+    if observed.first is not None:
+        return _let_go_first(observed.order, observed.first, now)
+    first = before_order(observed.look, status.reason, now)
+    if isinstance(first, Hold):
+        tell = Tell("Preflight", first.sentence, "Warning")
+        return SetOrderStatus(msgspec.structs.replace(status, reason=first.sentence), tell)
+    return first or NewOrder()
+
+
+def _let_go_first(order: Order, first: Order, now: datetime) -> Step | Outcome:
+    why = sentence(order, first)
+    if not order.status.reason.startswith(why):  # behind it, from a failure, when the next attempt is
+        return SetOrderStatus(msgspec.structs.replace(order.status, reason=why))
+    return Wait(now + TURN_LOOK, why)
 
 
 def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
@@ -142,15 +179,16 @@ def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     if unknown:
         return Authorize(unknown[0])
     if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
-        return _say_what_holds_up(observed)
+        return _say_what_holds_up(observed, now)
     return _conclude(observed, now)
 
 
-def _say_what_holds_up(observed: ObservedOrder) -> Step | Outcome:
+def _say_what_holds_up(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     """Bring over why a name cannot be proven yet; from here it goes up to the Certificate, where people look.
 
-    Each change of a Challenge wakes its Order, so there is nothing to wait for here.  That the CA is at work
-    is no news; and a reason that has passed is overwritten by the next, or by the end.
+    Each change of a Challenge wakes its Order, so there is nothing to wait for here, but what was found wrong
+    beforehand, which stands beside it.  That the CA is at work is no news; and a reason that has passed is overwritten
+    by the next, or by the end.
     """
     order = observed.order
     held_up = next(
@@ -164,8 +202,9 @@ def _say_what_holds_up(observed: ObservedOrder) -> Step | Outcome:
     if held_up is None:
         return DONE
     reason = f'"{held_up.spec.dns_name}" cannot be proven yet: {held_up.status.reason}'
+    reason = one_line(reason + remark(observed.look, held_up.spec.dns_name), LONGEST_REASON)
     if reason == order.status.reason:
-        return DONE
+        return again(observed.look, now) or DONE
     return SetOrderStatus(msgspec.structs.replace(order.status, reason=reason))
 
 
@@ -220,9 +259,11 @@ def wanted_profile(order: Order, offered: Collection[str]) -> str:
         return profile
     known = f"it offers {', '.join(sorted(offered))}" if offered else "it offers none"
     ref = order.spec.issuer_ref
+    said = f'spec.acme.profile of {ref.effective_kind} "{ref.name}"'
+    if order.metadata.annotations.get(PROFILE) == profile:
+        said = f"the annotation {PROFILE} of the Certificate, or of the Ingress that it is made from"
     raise Permanent(
-        f'cannot order with the profile "{profile}": the CA does not offer it ({known}); '
-        f'change spec.acme.profile of {ref.effective_kind} "{ref.name}"',
+        f'cannot order with the profile "{profile}": the CA does not offer it ({known}); change {said}',
         reason="InvalidProfile",
     )
 
@@ -306,13 +347,14 @@ def completed(observed: ObservedOrder, certificate: bytes) -> OrderStatus:
 def setback(order: Order) -> Setback | None:
     """Return what an Order has failed by; None when it has not.
 
-    `errored` is what the CA has answered a request of ours with, unless the reason says that a name was at fault.
+    `errored` is what the CA has answered a request of ours with, unless the reason says that a name was at fault.  CAA
+    is looked at with the proof by some CAs and with the order by others: what forbids it has to be changed either way.
     """
-    state = order.status.state
+    state, reason = order.status.state, order.status.reason
     if not state.is_failure:
         return None
-    is_refused = state is ACMEState.ERRORED and not order.status.reason.startswith(FAILED_PROOF)
-    return Setback.REFUSAL if is_refused else Setback.PROOF
+    is_refused = state is ACMEState.ERRORED and not reason.startswith(FAILED_PROOF)
+    return Setback.REFUSAL if is_refused or type_in(reason) in REFUSALS else Setback.PROOF
 
 
 def failed_status(observed: ObservedOrder, state: ACMEState, reason: str, now: datetime) -> OrderStatus:

@@ -18,6 +18,7 @@ from certs.api.core import Secret
 from certs.api.meta import ConditionStatus, IssuerReference, find_condition
 from certs.decide import ari
 from certs.decide.comparison import changed_fields, loosely_differing, same_issuer, same_kind
+from certs.decide.direction import profile_changed
 from certs.decide.renewal import RenewalPlan, moment_text, plan_renewal
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.keys import InvalidKey, decode_key, fits, matches
@@ -185,7 +186,8 @@ def _key_is_the_requests(subject: Subject) -> Violation | None:
 
 def _request_is_current(subject: Subject) -> Violation | None:
     if subject.current is not None:
-        changed = changed_fields(subject.certificate, subject.current)
+        profile = profile_changed(subject.certificate, subject.current) if subject.by_acme else ()
+        changed = (*changed_fields(subject.certificate, subject.current), *profile)
         if not changed:
             return None
         message = f"Fields on existing CertificateRequest resource not up to date: [{' '.join(changed)}]"

@@ -8,17 +8,33 @@ earlier in the list.  A solver without selector fits every name, with the lowest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from certs.api.issuer import ACMESolver
 from certs.api.order import ACMEChallenge
+from certs.hosts import is_ip_address, is_wildcard
 
 HTTP_01: Final = "http-01"
 DNS_01: Final = "dns-01"
+MOST_TOLD: Final = 10  # solvers, or values of a selector, in one sentence
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+_HTTP: Final = ACMEChallenge(url="", token="", type=HTTP_01)
+_DNS: Final = ACMEChallenge(url="", token="", type=DNS_01)
+
+
+def offered_for(name: str) -> tuple[ACMEChallenge, ...]:
+    """Return which challenges a CA can offer for a name, of those that we can answer, before it is asked.
+
+    RFC 8555 §7.1.3 (wildcards), RFC 8738 §4 (addresses).
+    """
+    if is_wildcard(name):
+        return (_DNS,)
+    return (_HTTP,) if is_ip_address(name) else (_HTTP, _DNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +102,35 @@ def _lies_in(name: str, zone: str) -> bool:
 
 def why_none(solvers: Sequence[ACMESolver], name: str, offered: Sequence[ACMEChallenge]) -> str:
     """Return a sentence that says why no solver fits and what to add."""
-    kinds = sorted({challenge_type(solver) or "none" for solver in solvers})
     types = sorted(challenge.type for challenge in offered)
     remedy = (
         "add a dns01 solver for it, since a wildcard can be proven over DNS only"
         if name.startswith("*.")
         else "add a solver whose selector matches it"
     )
-    tried = f"{len(solvers)} solver(s) of type {', '.join(kinds)}" if solvers else "no solvers at all"
+    reasons = [f"solvers[{i}] {why_not(solver, name, types)}" for i, solver in enumerate(solvers[:MOST_TOLD])]
+    more = len(solvers) - MOST_TOLD
+    tried = ", ".join(reasons) if solvers else "the issuer has no solvers at all"
     return (
-        f"no configured challenge solvers can be used for {name}: the issuer has {tried}, "
+        f"no configured challenge solvers can be used for {name}: {tried}{f' and {more} more' if more > 0 else ''}; "
         f"the CA offers {', '.join(types) or 'nothing'}; {remedy}"
     )
+
+
+def why_not(solver: ACMESolver, name: str, types: Collection[str]) -> str:
+    """Return why the solver does not fit the name, of which the CA lets control be proven in these ways."""
+    kind = challenge_type(solver)
+    if kind not in types:
+        what = "a wildcard" if is_wildcard(name) else "an IP address" if is_ip_address(name) else "this name"
+        return f"({kind or 'no type'}) cannot prove {what}"
+    selector = solver.selector
+    parts = [
+        f"{field} {', '.join(values[:MOST_TOLD])}"
+        for field, values in (
+            ("dnsNames", selector.dns_names if selector else ()),
+            ("dnsZones", selector.dns_zones if selector else ()),
+            ("matchLabels", tuple(f"{k}={v}" for k, v in selector.match_labels.items()) if selector else ()),
+        )
+        if values
+    ]
+    return f"({kind}) is for {' and '.join(parts)}"

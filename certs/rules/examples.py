@@ -91,6 +91,11 @@ spec:
 {more}"""
 
 
+def _annotated(manifest: str, *annotations: str) -> str:
+    lines = "".join(f"    {annotation}\n" for annotation in annotations)
+    return manifest.replace("  name: shop\n", f"  name: shop\n  annotations:\n{lines}", 1)
+
+
 def _issuer(acme: str) -> str:
     return f"""\
 apiVersion: cert-manager.io/v1
@@ -141,6 +146,14 @@ _LINT: Final[Mapping[str, str]] = {
     "certificate-name-unprovable": _with(_certificate('"*.example.com"'), _READY),
     "certificate-refused-by-ca": _with(_certificate(more="  privateKey: {algorithm: Ed25519}\n"), _LETS_ENCRYPT),
     "certificate-lifetime-unmet": _with(_certificate(more="  duration: 8760h\n"), _LETS_ENCRYPT),
+    "certificate-profile-unknown": _with(
+        _annotated(_certificate(), "acme.certshim.io/profile: short-lived"), _LETS_ENCRYPT
+    ),
+    "certificate-solver-override-twice": _annotated(
+        _certificate(),
+        "acme.cert-manager.io/http01-override-ingress-name: shop",
+        "acme.cert-manager.io/http01-override-ingress-class: nginx",
+    ),
     "issuer-server-lookalike": _issuer(f"{_SOLVERS}      - {_HTTP01}".replace("acme-v02", "acme-v01")),
     "issuer-server-scheme": _issuer(f"server: http://acme.example.net/directory\n    solvers:\n      - {_HTTP01}"),
     "issuer-email-reserved": _issuer(f"email: user@example.com\n    {_SOLVERS}      - {_HTTP01}"),
@@ -155,6 +168,9 @@ _LINT: Final[Mapping[str, str]] = {
     "issuer-without-solver": _issuer(_DIRECTORY),
     "issuer-solver-shadowed": _issuer(f"{_SOLVERS}      - {_HTTP01}\n      - {_HTTP01.replace('nginx', 'traefik')}"),
     "issuer-zone-form": _issuer(f'{_SOLVERS}      - selector: {{dnsZones: ["*.example.com"]}}\n        {_HTTP01}'),
+    "issuer-http01-mode": _issuer(f"{_SOLVERS}      - {_HTTP01}").replace(
+        "  name: letsencrypt\n", "  name: letsencrypt\n  annotations: {acme.certshim.io/http01-mode: pods}\n"
+    ),
 }
 
 EXAMPLES: Final[Mapping[str, str]] = {
@@ -234,4 +250,5 @@ EXAMPLES: Final[Mapping[str, str]] = {
     ),
     "refused-by-ca": _with(_ingress(_ISSUER, "cert-manager.io/private-key-algorithm: Ed25519"), _LETS_ENCRYPT),
     "lifetime-unmet": _with(_ingress(_ISSUER, "cert-manager.io/duration: 8760h"), _LETS_ENCRYPT),
+    "profile-unknown": _with(_ingress(_ISSUER, "acme.certshim.io/profile: short-lived"), _LETS_ENCRYPT),
 }

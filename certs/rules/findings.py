@@ -15,13 +15,11 @@ class Undecodable(ValueError):
 class Findings:
     """Problems refuse the object; the rest goes with it, told as warnings.
 
-    `warned` are findings of rules, `warnings` are sentences of the API itself; `skipped` names rules for
-    which facts were missing.
+    `warned` are findings of rules; `skipped` names rules for which facts were missing.
     """
 
     problems: Problems = field(default_factory=Problems)
     warned: Problems = field(default_factory=Problems)
-    warnings: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     @property

@@ -22,15 +22,14 @@ from certs.api.issuer import (
     VenafiIssuer,
     issuer_types,
 )
+from certs.decide.ratelimits import ANNOTATION as RATE_LIMITS
+from certs.decide.ratelimits import InvalidLimits, limits_of
 from certs.pki.bundle import has_certificate
 from certs.problems import Path, Problems
 from certs.rules.findings import Findings
 from certs.rules.solver import check_solver
 
 SPEC: Final = Path("spec")
-EAB_WARNING: Final = (
-    "ACME issuer spec field 'externalAccount.keyAlgorithm' is deprecated. The value of this field will be ignored."
-)
 TLS_EXCLUSIVE: Final = "caBundle and skipTLSVerify are mutually exclusive and cannot both be set"
 SNIP: Final = "<snip>"  # instead of a value that is long or nobody's business
 VAULT_AUTHS: Final = "please supply one of: appRole, kubernetes, tokenSecretRef, clientCertificate, aws"
@@ -57,8 +56,15 @@ def judge_issuer(issuer: AnyIssuer) -> Findings:
         detail = "may not specify more than one issuer type"
         problems.forbidden(SPEC / later, detail, remedy=f"make a second issuer for {later}")
     if spec.acme is not None:
-        findings.warnings.extend(_acme_warnings(spec.acme))
+        _check_limits(spec.acme, issuer.metadata.annotations.get(RATE_LIMITS, ""), problems)
     return findings
+
+
+def _check_limits(acme: ACMEIssuer, said: str, problems: Problems) -> None:
+    try:
+        limits_of(acme.server, said)
+    except InvalidLimits as error:
+        problems.invalid(Path("metadata.annotations") @ RATE_LIMITS, said, str(error))
 
 
 def _config(spec: IssuerSpec, kind: str) -> Any:
@@ -102,11 +108,6 @@ def _check_eab(path: Path, eab: ExternalAccountBinding, problems: Problems) -> N
         problems.required(path / "keySecretRef" / "name", "secret name is required")
     if not eab.key_secret_ref.key:
         problems.required(path / "keySecretRef" / "key", "secret key is required")
-
-
-def _acme_warnings(acme: ACMEIssuer) -> list[str]:
-    eab = acme.external_account_binding
-    return [EAB_WARNING] if eab is not None and eab.key_algorithm else []
 
 
 def check_ca(path: Path, ca: CAIssuer, problems: Problems) -> None:

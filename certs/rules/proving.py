@@ -6,16 +6,11 @@ Asked alike of Ingresses and Certificates, and by the plan of a dry run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from certs.api.issuer import ACMEIssuer, ACMESolver
 from certs.api.meta import IssuerReference
-from certs.api.order import ACMEChallenge
-from certs.decide.solver import DNS_01, HTTP_01, challenge_type, choose
+from certs.decide.solver import DNS_01, HTTP_01, challenge_type, choose, offered_for, why_not
 from certs.hosts import is_ip_address, is_wildcard
-
-_HTTP: Final = ACMEChallenge(url="", token="", type=HTTP_01)
-_DNS: Final = ACMEChallenge(url="", token="", type=DNS_01)
 
 
 def unproven(
@@ -38,40 +33,15 @@ def unproven(
 
 def solver_for(solvers: tuple[ACMESolver, ...], name: str, labels: dict[str, str]) -> ACMESolver | None:
     """Return the solver that would be chosen for the name, or None."""
-    chosen = choose(solvers, name, labels, _offered(name))
+    chosen = choose(solvers, name, labels, offered_for(name))
     return chosen.solver if chosen is not None else None
-
-
-def _offered(name: str) -> tuple[ACMEChallenge, ...]:
-    """Return which challenges a CA can offer for such a name: RFC 8555 §7.1.3 (wildcards), RFC 8738 §4 (addresses)."""
-    if is_wildcard(name):
-        return (_DNS,)
-    return (_HTTP,) if is_ip_address(name) else (_HTTP, _DNS)
 
 
 def _unprovable(name: str, ref: IssuerReference, solvers: tuple[ACMESolver, ...]) -> tuple[str, str]:
     issuer = f"{ref.effective_kind} {ref.name}"
-    tried = ", ".join(f"solvers[{i}] {why_not(solver, name)}" for i, solver in enumerate(solvers))
+    types = tuple(challenge.type for challenge in offered_for(name))
+    tried = ", ".join(f"solvers[{i}] {why_not(solver, name, types)}" for i, solver in enumerate(solvers))
     zone = name.removeprefix("*.")
     missing = "dns01 solver" if is_wildcard(name) else "solver"
     remedy = f"add a {missing} for {zone} to {issuer}, or name an issuer that has one"
     return f"no solver of {issuer} can prove it: {tried}", remedy
-
-
-def why_not(solver: ACMESolver, name: str) -> str:
-    """Return why the solver does not fit the name."""
-    kind = challenge_type(solver)
-    if all(challenge.type != kind for challenge in _offered(name)):
-        what = "a wildcard" if is_wildcard(name) else "an IP address"
-        return f"({kind or 'no type'}) cannot prove {what}"
-    selector = solver.selector
-    parts = [
-        f"{field} {', '.join(values)}"
-        for field, values in (
-            ("dnsNames", selector.dns_names if selector else ()),
-            ("dnsZones", selector.dns_zones if selector else ()),
-            ("matchLabels", tuple(f"{k}={v}" for k, v in selector.match_labels.items()) if selector else ()),
-        )
-        if values
-    ]
-    return f"({kind}) is for {' and '.join(parts)}"

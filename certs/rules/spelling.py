@@ -32,8 +32,6 @@ OUT_OF_PLACE: Final[Mapping[str, str]] = {
     "cert-manager.io/key-algorithm": "write cert-manager.io/private-key-algorithm",
     "cert-manager.io/key-size": "write cert-manager.io/private-key-size",
     "cert-manager.io/organization": "write cert-manager.io/subject-organizations",
-    "certmanager.k8s.io/acme-challenge-type": "write solvers into the issuer, with selectors",
-    "certmanager.k8s.io/acme-dns01-provider": "write solvers into the issuer, with selectors",
     "certshim.io/admission": "write it on the Namespace",
 }
 FORMER: Final[Mapping[str, str]] = {"cert-manager.io": "certmanager.k8s.io"}  # prefixes that people mix up with today's

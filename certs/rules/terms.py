@@ -13,6 +13,7 @@ from certs.api.certificate import CertificateSpec
 from certs.durations import Duration, parse_duration
 from certs.hosts import is_ip_address
 from certs.publicca import MAX_HOURS, Profile, PublicCA
+from certs.rules.nearest import nearest
 
 DEFAULT_ALGORITHM: Final = "RSA"
 DEFAULT_BITS: Final = {"RSA": 2048, "ECDSA": 256}
@@ -58,6 +59,14 @@ def unmet(spec: CertificateSpec, ca: PublicCA, profile: Profile | None) -> Itera
     if before is not None and before >= longest:
         detail = f"{ca.name} issues for {hours}h at most, so this is ignored"
         yield Breach("renewBefore", spec.renew_before, detail, f"write {hours // 3}h, or remove it")
+
+
+def misnamed_profile(profile: str, ca: PublicCA) -> tuple[str, str] | None:
+    """Return that a profile is nearly one of the CA's, and what to write; one that is quite unlike may be new."""
+    if not profile or profile in ca.profiles:
+        return None
+    meant = nearest(profile, filter(None, ca.profiles))
+    return (f"is no profile of {ca.name}", f"did you mean {meant}?") if meant is not None else None
 
 
 def _read(text: str | None) -> Duration | None:

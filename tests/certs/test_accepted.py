@@ -7,7 +7,6 @@ admission, its schema, and becomes a certificate signing request.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import jsonpatch
@@ -30,9 +29,10 @@ from certs.manifests import Manifests
 from certs.pki.csr import build_csr
 from certs.wanted import Settings, Wanted, certificates, is_wanted
 from shim.keys import generate_key
+from tests.manifests import CRDS
 from tests.webhook.reviews import review
 
-CRD = Path(__file__).parents[2] / "manifests" / "crds" / "certificates.cert-manager.io.yaml"
+CRD = CRDS / "certificates.cert-manager.io.yaml"
 SETTINGS = Settings()
 JUDGE = Judge(SETTINGS)
 DECODER = msgspec.json.Decoder(lenient(Ingress))
@@ -182,6 +182,7 @@ VALUES: dict[str, list[str]] = {
         "{}",
         "[]",
     ],
+    "profile": ["tlsserver", "a b", "x" * 65, "ü", "\0"],
     "issuer": ["le", "LE", "x" * 300],
     "cluster-issuer": ["le"],
     "issuer-kind": ["Issuer", "ClusterIssuer", "PCA"],

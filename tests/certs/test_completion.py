@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.annotations import LEGACY
-from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
+from certs.api.ingress import HTTPIngressRuleValue, Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.api.meta import ObjectMeta, to_builtins
 from certs.completion import complete
 from certs.hosts import stored_host
 from certs.manifests import Manifests
 from certs.mark import fingerprint, read_mark
+from certs.route import SERVICE, challenge_path
 from certs.wanted import Settings
 
 ISSUER = {"cert-manager.io/issuer": "le"}
@@ -111,6 +112,30 @@ def test_completed(given: Ingress, tls: list[IngressTLS]) -> None:
 SHOP = IngressTLS(("a.example", "b.example"), "shop-tls")
 OURS = marked("shop-tls", "a.example", "b.example")
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def with_route(given: Ingress, host: str) -> Ingress:
+    """Return the Ingress while it carries the challenge of a host, behind the rules of others."""
+    paths = HTTPIngressRuleValue((challenge_path(SERVICE, "Prefix"),))
+    spec = msgspec.structs.replace(given.spec, rules=(*given.spec.rules, IngressRule(host=host, http=paths)))
+    return msgspec.structs.replace(given, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("given", "tls"),
+    [
+        pytest.param(with_route(ingress(), "x.example"), [IngressTLS(("a.example",), "shop-tls")], id="only annotated"),
+        pytest.param(
+            with_route(ingress(SHOP, hosts=SHOP.hosts, annotations=OURS), "x.example"), [SHOP], id="hosts of ours"
+        ),
+        pytest.param(
+            with_route(ingress(IngressTLS((), "x")), "x.example"), [IngressTLS(("a.example",), "x")], id="no hosts"
+        ),
+    ],
+)
+def test_the_rule_of_a_challenge_asks_for_nothing(given: Ingress, tls: list[IngressTLS]) -> None:
+    """It is there for some seconds, for a Certificate of whoever names the Ingress."""
+    assert list(complete(with_route(given, "x.example"), SETTINGS).ingress.spec.tls) == tls
 
 
 @pytest.mark.parametrize(

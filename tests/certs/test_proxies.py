@@ -76,6 +76,7 @@ def test_what_applies_to_its_own_paths_is_harmless(annotations: dict[str, str]) 
         ({"kubernetes.io/ingress.allow-http": "false"}, "closes port 80"),
         ({"kubernetes.io/ingress.class": "gce"}, "an address for each Ingress"),
         ({"kubernetes.io/ingress.class": "gce", "kubernetes.io/ingress.allow-http": "false"}, "an address for each"),
+        ({"kubernetes.io/ingress.class": "gce"}, 'write acme.cert-manager.io/http01-edit-in-place: "true"'),
         ({"kubernetes.io/ingress.global-static-ip-name": "web"}, "an address for each Ingress"),
         ({"traefik.ingress.kubernetes.io/router.priority": "1000"}, "write less than 67"),
         ({"nginx.org/client-max-body-size": "8m"}, "make this the master"),
@@ -91,6 +92,60 @@ def test_what_applies_to_the_whole_host_is_told(annotations: dict[str, str], tex
     (line,) = told(ingress(annotations))
 
     assert text in line
+
+
+EDITED = {"acme.cert-manager.io/http01-edit-in-place": "true"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "text"),
+    [
+        ({f"{NGINX}whitelist-source-range": "10.0.0.0/8"}, "lets some addresses only to the challenge, too"),
+        ({f"{NGINX}auth-url": "https://login.example.org"}, "asks for a login"),
+        ({f"{NGINX}rewrite-target": "/$1"}, "rewrites the path"),
+        ({f"{NGINX}backend-protocol": "HTTPS"}, "speaks TLS"),
+        ({"haproxy.org/allow-list": "10.0.0.0/8"}, "lets some addresses"),
+        ({"haproxy-ingress.github.io/auth-url": "https://login.example.org"}, "asks for a login"),
+        ({"k8s.apisix.apache.org/allowlist-source-range": "10.0.0.0/8"}, "lets some addresses"),
+        ({"nginx.org/basic-auth-secret": "users"}, "asks for a login"),
+        ({"kubernetes.io/ingress.allow-http": "false", "kubernetes.io/ingress.class": "gce"}, "closes port 80"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_with_the_challenge_in_the_ingress_what_applies_to_its_paths_is_told(
+    annotations: dict[str, str], text: str
+) -> None:
+    (line,) = told(ingress(EDITED | annotations))
+
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {},
+        {f"{NGINX}force-ssl-redirect": "true"},
+        {f"{NGINX}backend-protocol": "HTTP"},
+        {f"{NGINX}auth-type": ""},
+        {"kubernetes.io/ingress.class": "gce"},
+        {"kubernetes.io/ingress.global-static-ip-name": "web"},
+        {"nginx.org/client-max-body-size": "8m"},
+    ],
+    ids=lambda annotations: ",".join(annotations) or "none",
+)
+def test_with_the_challenge_in_the_ingress_a_host_and_an_address_need_not_be_shared(
+    annotations: dict[str, str],
+) -> None:
+    assert told(ingress(EDITED | annotations)) == []
+
+
+def test_the_path_that_the_controller_put_in_is_the_routes() -> None:
+    """Somebody applies again what they have read."""
+    obj = ingress({}, "/.well-known/acme-challenge/")
+    ours = msgspec.to_builtins(obj)
+    ours["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "certshim-acme-responder"
+
+    assert told(msgspec.convert(ours, lenient(Ingress))) == []
 
 
 @pytest.mark.parametrize(

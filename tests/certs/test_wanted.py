@@ -413,6 +413,9 @@ def test_bad_host_is_refused() -> None:
         ),
         pytest.param({"acme.cert-manager.io/http01-ingress-class": ""}, {}, id="empty class"),
         pytest.param(
+            {"acme.certshim.io/profile": "tlsserver"}, {"acme.certshim.io/profile": "tlsserver"}, id="profile"
+        ),
+        pytest.param(
             {"venafi.cert-manager.io/custom-fields": "[]", "other": "x"},
             {"venafi.cert-manager.io/custom-fields": "[]"},
             id="extra annotation",
@@ -423,3 +426,35 @@ def test_annotations_of_the_certificate(annotations: dict[str, str], expected: d
     settings = Settings(extra_certificate_annotations=("venafi.cert-manager.io/custom-fields", "absent"))
 
     assert only(ingress(annotations={**ISSUER, **annotations}), settings).metadata.annotations == expected
+
+
+LEGACY_CHOICE = "certmanager.k8s.io/acme-challenge-type"
+OVERRIDE = "acme.cert-manager.io/http01-override-ingress-class"
+
+
+@pytest.mark.parametrize("key", [LEGACY_CHOICE, "certmanager.k8s.io/acme-dns01-provider"])
+def test_choosing_a_challenge_asks_for_a_certificate(key: str) -> None:
+    """As it did until v0.10, of the default issuer where none is named."""
+    given = ingress(annotations={key: "http01"})
+
+    assert is_wanted(given, DEFAULTS)
+    assert only(given, Settings(default_issuer_name="le")).spec.issuer_ref.name == "le"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "override"),
+    [
+        ({LEGACY_CHOICE: "http01"}, "internal"),
+        ({LEGACY_CHOICE: "dns01"}, None),
+        ({}, None),
+        ({LEGACY_CHOICE: "http01", "certmanager.k8s.io/acme-http01-ingress-class": "public"}, "public"),
+        ({LEGACY_CHOICE: "http01", "certmanager.k8s.io/acme-http01-edit-in-place": "true"}, None),
+        ({LEGACY_CHOICE: "http01", "acme.cert-manager.io/http01-ingress-ingressclassname": "x"}, None),
+    ],
+    ids=["http01", "dns01", "not chosen", "a class of its own", "in place", "today's key"],
+)
+def test_http01_went_through_the_class_of_the_ingress(annotations: dict[str, str], override: str | None) -> None:
+    """Where it was chosen by the Ingress itself; solvers of an issuer have a class of their own."""
+    given = ingress(annotations={**ISSUER, "kubernetes.io/ingress.class": "internal", **annotations})
+
+    assert only(given).metadata.annotations.get(OVERRIDE) == override

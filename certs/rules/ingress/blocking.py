@@ -51,7 +51,8 @@ RULES: Final[tuple[IngressRule, ...]] = (
         remedy="Write the exception that is suggested, or have the host proven by a dns01 solver.",
         why="The challenge has an Ingress of its own, but this one applies to the whole host: the CA gets an error or"
         " another page, now or at the next renewal. What applies to the paths of this Ingress only, as allow-lists,"
-        " passwords and redirects mostly do, is no problem.",
+        " passwords and redirects mostly do, is a problem only with http01-edit-in-place, which puts the challenge"
+        " there.",
         needs_facts=True,
     ),
     Rule(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from certs.annotations import EDIT_IN_PLACE, HTTP01_CLASS, HTTP01_CLASS_NAME, LEGACY, is_true
+from certs.annotations import EDIT_IN_PLACE, HTTP01_CLASS, HTTP01_CLASS_NAME, LEGACY, LEGACY_TRIGGERS, is_true
 from certs.api.certificate import KeyAlgorithm, KeyEncoding, RotationPolicy
 from certs.problems import Problem, Problems, ProblemType
 from certs.rules.ingress.subject import IngressRule, Subject
@@ -25,6 +25,10 @@ INSTEAD: Final[Mapping[str, str]] = {
     "cert-manager.io/duration": "write it in h, m and s, for example 2160h",
     "cert-manager.io/renew-before": "write it in h, m and s, for example 360h",
 }
+INSTEAD_OF_OLD: Final[Mapping[str, str]] = {
+    **{old: f"write {new} instead" for old, new in LEGACY.items()},
+    **dict.fromkeys(LEGACY_TRIGGERS, "write solvers into the issuer, with selectors, and the issuer's annotation here"),
+}
 FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))  # Go's words for it (`strconv.ParseBool`)
 
 
@@ -40,11 +44,11 @@ def check_spelling(subject: Subject) -> Iterable[Problem]:
 def check_legacy(subject: Subject) -> Iterable[Problem]:
     """Return the keys of before v0.11 that are still understood."""
     annotations = subject.raw.metadata.annotations
-    if annotations.keys().isdisjoint(LEGACY):
+    if annotations.keys().isdisjoint(INSTEAD_OF_OLD):
         return ()
     return [
-        Problem(ANNOTATIONS @ key, ProblemType.INVALID, "an old key", key, f"write {new} instead")
-        for key, new in LEGACY.items()
+        Problem(ANNOTATIONS @ key, ProblemType.INVALID, "an old key", key, remedy)
+        for key, remedy in INSTEAD_OF_OLD.items()
         if key in annotations
     ]
 

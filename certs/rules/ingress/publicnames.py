@@ -74,7 +74,7 @@ def _ca(subject: Subject) -> tuple[PublicCA | None, Profile | None]:
     ca = public_ca(acme.server) if acme is not None else None
     if acme is None or ca is None:
         return None, None
-    return ca, ca.profile(acme.profile)
+    return ca, ca.profile(subject.profile)
 
 
 RULES: Final[tuple[IngressRule, ...]] = (

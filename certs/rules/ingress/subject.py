@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from certs.annotations import CLUSTER_ISSUER, ISSUER
+from certs.annotations import CLUSTER_ISSUER, ISSUER, PROFILE
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress
 from certs.api.issuer import ACMEIssuer, AnyIssuer, Issuer
@@ -89,6 +89,11 @@ class Subject:
     def acme(self) -> ACMEIssuer | None:
         """How it speaks ACME, if it is known to."""
         return self.issuer.spec.acme if self.issuer is not None else None
+
+    @property
+    def profile(self) -> str:
+        """The profile to ask an ACME CA for, by annotation or by the issuer; empty when neither names one."""
+        return self.raw.metadata.annotations.get(PROFILE) or (self.acme.profile if self.acme is not None else "")
 
     @once
     def issuer_path(self) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from certs.annotations import PROFILE
 from certs.problems import Problem, ProblemType
 from certs.publicca import public_ca
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.rule import Action, Rule
-from certs.rules.terms import Breach, refused, unmet
+from certs.rules.terms import Breach, misnamed_profile, refused, unmet
 from certs.wanted import ANNOTATIONS
 
 REFUSED: Final[Mapping[str, str]] = {
@@ -41,7 +42,17 @@ def check_unmet(subject: Subject) -> Iterable[Problem]:
     if acme is None or _UNMET_KEYS.isdisjoint(subject.ingress.metadata.annotations) or not subject.certificates:
         return ()
     ca = public_ca(acme.server)
-    return _told(UNMET, unmet(subject.certificates[0].spec, ca, ca.profile(acme.profile))) if ca is not None else ()
+    return _told(UNMET, unmet(subject.certificates[0].spec, ca, ca.profile(subject.profile))) if ca is not None else ()
+
+
+def check_profile(subject: Subject) -> Iterable[Problem]:
+    """Return a profile that is nearly one of the CA's."""
+    acme, profile = subject.acme, subject.raw.metadata.annotations.get(PROFILE)
+    ca = public_ca(acme.server) if acme is not None and profile else None
+    misnamed = misnamed_profile(profile, ca) if ca is not None and profile else None
+    if misnamed is None:
+        return ()
+    return (Problem(ANNOTATIONS @ PROFILE, ProblemType.INVALID, misnamed[0], profile, misnamed[1]),)
 
 
 def _told(keys: Mapping[str, str], breaches: Iterable[Breach]) -> Iterator[Problem]:
@@ -68,6 +79,15 @@ RULES: Final[tuple[IngressRule, ...]] = (
         remedy="Write what fits the CA's lifetime, or nothing: a third of it before the end is the default.",
         why="The CA issues for as long as it does, whatever the annotation says. A renewal that would be due before the"
         " beginning is ignored.",
+        needs_facts=True,
+    ),
+    Rule(
+        "profile-unknown",
+        "A profile that is nearly one of the public CA's.",
+        check_profile,
+        action=Action.WARN,
+        remedy="Write the profile that is suggested.",
+        why="No order is made with a profile that the CA does not offer, so the certificate waits for a day.",
         needs_facts=True,
     ),
 )

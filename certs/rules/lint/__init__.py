@@ -14,12 +14,13 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.facts import Facts
 from certs.rules.findings import Findings
-from certs.rules.lint import certificate, issuer, names, terms
-from certs.rules.lint.subject import CLUSTER_NAMESPACE, CertificateRule, CertificateSubject, IssuerSubject
+from certs.rules.lint import certificate, http01mode, issuer, names, terms
+from certs.rules.lint.subject import CLUSTER_NAMESPACE, CertificateRule, CertificateSubject, IssuerRule, IssuerSubject
 from certs.rules.rule import Policy, Rule, examine
 
 CERTIFICATE_RULES: Final[tuple[CertificateRule, ...]] = (*certificate.RULES, *names.RULES, *terms.RULES)
-LINT_RULES: Final[tuple[Rule[Any], ...]] = (*CERTIFICATE_RULES, *issuer.RULES)
+ISSUER_RULES: Final[tuple[IssuerRule, ...]] = (*issuer.RULES, *http01mode.RULES)
+LINT_RULES: Final[tuple[Rule[Any], ...]] = (*CERTIFICATE_RULES, *ISSUER_RULES)
 
 
 def lint(
@@ -53,4 +54,4 @@ def lint(
         return IssuerSubject(old, facts, cluster_namespace)
 
     subject_of_issuer = IssuerSubject(obj, facts, cluster_namespace)
-    return examine(issuer.RULES, subject_of_issuer, old_issuer, policy, synced=facts.synced)
+    return examine(ISSUER_RULES, subject_of_issuer, old_issuer, policy, synced=facts.synced)

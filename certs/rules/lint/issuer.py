@@ -15,8 +15,8 @@ from certs.decide.solver import challenge_type
 from certs.problems import Path, Problem, ProblemType
 from certs.publicca import KNOWN, is_gone, lookalike, name_problem, public_ca
 from certs.rules.lint.subject import SPEC, IssuerRule, IssuerSubject
-from certs.rules.nearest import nearest
 from certs.rules.rule import Action, Rule
+from certs.rules.terms import misnamed_profile
 from certs.wanted import MAX_TOLD
 
 ACME: Final = SPEC / "acme"
@@ -70,12 +70,10 @@ def check_profile(subject: IssuerSubject) -> Iterable[Problem]:
     """Return a profile that is nearly one of the CA's; one that is quite unlike may be new."""
     acme = subject.acme
     ca = public_ca(acme.server) if acme is not None and acme.profile else None
-    if acme is None or ca is None or acme.profile in ca.profiles:
+    misnamed = misnamed_profile(acme.profile, ca) if acme is not None and ca is not None else None
+    if acme is None or misnamed is None:
         return ()
-    meant = nearest(acme.profile, filter(None, ca.profiles))
-    if meant is None:
-        return ()
-    detail, remedy = f"is no profile of {ca.name}", f"did you mean {meant}?"
+    detail, remedy = misnamed
     return (Problem(ACME / "profile", ProblemType.INVALID, detail, acme.profile, remedy),)
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from certs.annotations import PROFILE
 from certs.api.certificate import Certificate, CertificateSpec
 from certs.api.issuer import ACMEIssuer, AnyIssuer, Issuer
 from certs.facts import Facts
@@ -65,7 +66,9 @@ class CertificateSubject:
     @once
     def profile(self) -> Profile | None:
         """The profile under which that CA would issue, as far as it is known."""
-        return self.ca.profile(self.acme.profile) if self.ca is not None and self.acme is not None else None
+        if self.ca is None or self.acme is None:
+            return None
+        return self.ca.profile(self.certificate.metadata.annotations.get(PROFILE) or self.acme.profile)
 
     @once
     def odd_names(self) -> tuple[tuple[int, str], ...]:

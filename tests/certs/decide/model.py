@@ -40,7 +40,7 @@ from tests.certs.decide import objects
 from tests.certs.decide.objects import ECDSA, HOST, LIFETIME, secret, sign, told
 
 CERTIFICATE: Final = "certificate"
-SECRET: Final = "shop-tls"
+MOVED: Final = "moved-tls"
 
 # What somebody may ask for, by a word.
 P384: Final = PrivateKey(algorithm=KeyAlgorithm.ECDSA, size=384)
@@ -51,6 +51,7 @@ SPECS: Final[dict[str, CertificateSpec]] = {
     "another algorithm": objects.spec(private_key=P384),
     "further formats": objects.spec(additional_output_formats=(AdditionalOutputFormat("CombinedPEM"),)),
     "pinned key": objects.spec(private_key=PINNED),
+    "another place": objects.spec(secret_name=MOVED),
 }
 LATE: Final = LIFETIME + timedelta(days=1)
 
@@ -185,10 +186,20 @@ def certificate_of(objects_: Objects) -> CertificateWord:
 
 
 def pair_of(objects_: Objects) -> PairWord | None:
-    """Return the Certificate's Secret, or None."""
-    word = get(objects_, SECRET)
+    """Return the Secret that the Certificate asks for, or None."""
+    word = get(objects_, place_of(objects_))
     assert word is None or isinstance(word, PairWord)
     return word
+
+
+def place_of(objects_: Objects) -> str:
+    """Return the name of the Secret that the Certificate asks for."""
+    return SPECS[certificate_of(objects_).spec].secret_name
+
+
+def pairs_of(objects_: Objects) -> dict[str, PairWord]:
+    """Return all Secrets that are or were the Certificate's, by name."""
+    return {name: word for name, word in objects_ if isinstance(word, PairWord)}
 
 
 def next_keys_of(objects_: Objects) -> dict[str, NextKeyWord]:
@@ -250,8 +261,8 @@ def certificate_object(word: CertificateWord) -> Certificate:
 
 
 @cache
-def secret_object(word: PairWord) -> Secret:
-    """Return the Certificate's Secret; each word has a version of its own."""
+def secret_object(word: PairWord, name: str) -> Secret:
+    """Return a Secret of the Certificate's; each word has a version of its own."""
     of = objects.certificate()
     data = {"tls.key": key_pem(word.key)} if word.key is not None else {}
     annotations: dict[str, str] = {}
@@ -266,7 +277,7 @@ def secret_object(word: PairWord) -> Secret:
         owned = Owned(data=(COMBINED_PEM,))
     if word.formats == "theirs":
         data |= {KEY_DER: b"theirs", COMBINED_PEM: b"theirs"}
-    made = secret(SECRET, data=data, annotations=annotations, labels=BASE_LABELS)
+    made = secret(name, data=data, annotations=annotations, labels=BASE_LABELS)
     metadata = msgspec.structs.replace(made.metadata, resource_version=repr(word), owned=owned)
     return msgspec.structs.replace(made, metadata=metadata)
 
@@ -277,7 +288,7 @@ def _note(state: State) -> Rewritten | None:
         return None
     spec, pair = state.memory.rewritten
     generation = certificate_object(CertificateWord(spec)).metadata.generation
-    return Rewritten(generation, secret_object(pair).metadata.resource_version, state.now)
+    return Rewritten(generation, secret_object(pair, SPECS[spec].secret_name).metadata.resource_version, state.now)
 
 
 @cache
@@ -320,15 +331,17 @@ def new_key_of(state: State) -> NewKey:
 def observe(state: State) -> ObservedCertificate:
     """Gather what the store shows and the process remembers, as the controller does."""
     view = state.view
-    certificate, pair = certificate_of(view), pair_of(view)
+    certificate, place, pairs = certificate_of(view), place_of(view), pairs_of(view)
     found = ObservedCertificate(
         certificate=certificate_object(certificate),
-        secret=secret_object(pair) if pair is not None else None,
+        secret=secret_object(pairs[place], place) if place in pairs else None,
         requests=tuple(request_object(name, word) for name, word in requests_of(view).items()),
         rewritten=_note(state),
         new_key=new_key_of(state),
         signs_at_once=state.issuer.in_process and state.issuer.is_ready,
         no_temporary=state.memory.no_temporary,
+        siblings=tuple(secret_object(word, name) for name, word in pairs.items() if name != place and word.told),
+        same_ca=not state.issuer.in_process,
     )
     keys = {name: next_key_object(name, word) for name, word in next_keys_of(view).items()}
     chosen = next((keys.pop(name) for name in found.next_key_names if name in keys), None)

@@ -19,17 +19,20 @@ from certs.decide.certificatesteps import (
     DeleteNextKey,
     DeleteRequest,
     OrderKey,
+    ReuseSecret,
     RewriteSecret,
+    SecretStep,
     SetCertificateStatus,
     Step,
     StoreNextKey,
     WriteSecret,
     WriteTemporary,
 )
+from certs.decide.precedence import LookAhead
+from certs.decide.repair import LookAgain
 from certs.outcomes import Outcome
 from tests.certs.decide.model import (
     CERTIFICATE,
-    SECRET,
     SPECS,
     CertificateWord,
     Chain,
@@ -48,6 +51,8 @@ from tests.certs.decide.model import (
     next_keys_of,
     observe,
     pair_of,
+    pairs_of,
+    place_of,
     put,
     requests_of,
     wanted_size,
@@ -77,8 +82,7 @@ class Decisions:
     def of(self, state: State) -> Step | Outcome:
         """Return what is decided in a state."""
         rewritten = state.memory.rewritten is not None
-        at_once = state.issuer.in_process and state.issuer.is_ready
-        question = (state.view, state.now, new_key_of(state), rewritten, state.memory.no_temporary, at_once)
+        question = (state.view, state.now, new_key_of(state), rewritten, state.memory.no_temporary, state.issuer)
         if question not in self._known:
             self._known[question] = decide(observe(state), state.now)
         return self._known[question]
@@ -160,13 +164,15 @@ def taken(state: State, step: Step) -> State | Held:
             return written(state, name, None) if get(state.server, name) else state
         case CreateRequest():
             return _request_created(state, step)
-        case WriteTemporary() | WriteSecret() | RewriteSecret():
+        case WriteTemporary() | WriteSecret() | RewriteSecret() | ReuseSecret():
             return _secret_written(state, step)
         case SetCertificateStatus(status):
             is_last = certificate == certificate_of(state.server)  # otherwise a Conflict
             return written(state, CERTIFICATE, certificate._replace(status=status)) if is_last else state
         case AskRenewalInfo():
             raise AssertionError("the issuers of the model have no renewal information")
+        case LookAgain() | LookAhead():
+            raise AssertionError("nobody in the model looks at names")
     assert_never(step)
 
 
@@ -185,7 +191,7 @@ def _request_created(state: State, step: CreateRequest) -> State:
     return written(state, step.name, RequestWord(step.revision, csr, state.now))
 
 
-def _secret_written(state: State, step: WriteTemporary | WriteSecret | RewriteSecret) -> State:
+def _secret_written(state: State, step: SecretStep) -> State:
     pair = pair_of(state.view)
     if isinstance(step, RewriteSecret):
         assert pair is not None
@@ -195,6 +201,8 @@ def _secret_written(state: State, step: WriteTemporary | WriteSecret | RewriteSe
         noted = (certificate_of(state.view).spec, stored)
         return _tidy(after._replace(memory=after.memory._replace(rewritten=noted)))
     word = requests_of(state.view)[step.request.metadata.name]
+    if isinstance(step, ReuseSecret):
+        return _applied(state, PairWord(pairs_of(state.view)[step.source].key, word.chain, told=True))
     key = _next_key_word(state).key
     if isinstance(step, WriteSecret):
         return _applied(state, PairWord(key, word.chain, told=True))
@@ -203,10 +211,10 @@ def _secret_written(state: State, step: WriteTemporary | WriteSecret | RewriteSe
 
 def _applied(state: State, pair: PairWord) -> State:
     """Apply the Secret: formats that are asked for are ours, others' that are not asked for stay."""
-    before = pair_of(state.server)
+    before, place = get(state.server, place_of(state.view)), place_of(state.view)
     asked = bool(SPECS[certificate_of(state.view).spec].additional_output_formats)
-    theirs = before.formats if before is not None and before.formats == "theirs" else ""
-    return written(state, SECRET, pair._replace(formats="ours" if asked else theirs))
+    theirs = before.formats if isinstance(before, PairWord) and before.formats == "theirs" else ""
+    return written(state, place, pair._replace(formats="ours" if asked else theirs))
 
 
 def _next_key_word(state: State) -> NextKeyWord:
@@ -269,6 +277,8 @@ def _said(step: Step) -> str:
             return f"{type(step).__name__} of {request.metadata.name}"
         case StoreNextKey(name) | DeleteNextKey(name) | CreateRequest(name) | DeleteRequest(name):
             return f"{type(step).__name__} {name}"
-        case OrderKey() | RewriteSecret() | AskRenewalInfo():
+        case ReuseSecret(request, source):
+            return f"ReuseSecret {source} of {request.metadata.name}"
+        case OrderKey() | RewriteSecret() | AskRenewalInfo() | LookAgain() | LookAhead():
             return type(step).__name__
     assert_never(step)

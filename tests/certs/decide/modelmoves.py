@@ -24,7 +24,6 @@ from certs.decide.policies import renewal_due, stored_leaf
 from tests.certs.decide import objects
 from tests.certs.decide.model import (
     CERTIFICATE,
-    SECRET,
     Chain,
     PairWord,
     RequestWord,
@@ -35,6 +34,7 @@ from tests.certs.decide.model import (
     next_keys_of,
     observe,
     pair_of,
+    place_of,
     request_object,
     requests_of,
 )
@@ -140,7 +140,7 @@ def doings(state: State, specs: tuple[str, ...]) -> Iterator[Move]:
 
 
 def _doings(state: State, specs: tuple[str, ...]) -> Iterator[tuple[str, str, Word | None]]:
-    certificate, pair = certificate_of(state.server), pair_of(state.server)
+    certificate, pair, place = certificate_of(state.server), pair_of(state.server), place_of(state.server)
     for spec in specs:
         if spec != certificate.spec:
             yield f"spec: {spec}", CERTIFICATE, certificate._replace(spec=spec)
@@ -150,11 +150,11 @@ def _doings(state: State, specs: tuple[str, ...]) -> Iterator[tuple[str, str, Wo
         marked = certificate._replace(status=_marked(certificate.status, state.now))
         yield "renewal asked for", CERTIFICATE, marked
     if pair is not None:
-        yield "Secret deleted", SECRET, None
+        yield "Secret deleted", place, None
         if pair != PairWord():
-            yield "Secret emptied", SECRET, PairWord()
+            yield "Secret emptied", place, PairWord()
         if pair.formats != "theirs":
-            yield "Secret given formats of others", SECRET, pair._replace(formats="theirs")
+            yield "Secret given formats of others", place, pair._replace(formats="theirs")
     for name in next_keys_of(state.server):
         yield f"next key {name} deleted", name, None
     for name, word in requests_of(state.server).items():

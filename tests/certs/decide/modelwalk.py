@@ -17,12 +17,11 @@ from typing import Final
 
 from certs.api.certificate import CertificateStatus
 from certs.api.meta import ConditionStatus, find_condition, is_true
-from certs.decide.certificatesteps import CreateRequest, Step, StoreNextKey
+from certs.decide.certificatesteps import CreateRequest, ReuseSecret, Step, StoreNextKey
 from certs.decide.issuance import KEY_RECHECK, MOMENT
 from certs.decide.request import is_finished
 from certs.outcomes import Done, Outcome, Wait
 from tests.certs.decide.model import (
-    SECRET,
     Budget,
     Chain,
     RequestWord,
@@ -32,6 +31,8 @@ from tests.certs.decide.model import (
     next_keys_of,
     observe,
     pair_of,
+    pairs_of,
+    place_of,
     put,
     request_object,
     requests_of,
@@ -275,11 +276,9 @@ def wrong_in(state: State, *, is_undisturbed: bool) -> list[str]:
 
 
 def _wrong_pair(state: State) -> Iterator[str]:
-    pair = pair_of(state.server)
-    if pair is None or pair.chain is None:
-        return
-    if pair.chain.csr.key != pair.key or pair.chain.how not in {"good", "temporary"}:
-        yield f"the Secret holds a key and a certificate that do not belong together: {pair}"
+    for pair in pairs_of(state.server).values():
+        if pair.chain is not None and (pair.chain.csr.key != pair.key or pair.chain.how not in {"good", "temporary"}):
+            yield f"the Secret holds a key and a certificate that do not belong together: {pair}"
 
 
 def _wrong_requests(state: State) -> Iterator[str]:
@@ -327,13 +326,13 @@ def wrong_on(before: State, move: Move, *, is_controller: bool) -> list[str]:
 
 def _wrong_change(before: State, after: State) -> Iterator[str]:
     """Return what no step of the controller may do, whatever it makes of its act."""
-    if pair_of(before.server) is not None and pair_of(after.server) is None:
+    if not pairs_of(before.server).keys() <= pairs_of(after.server).keys():
         yield "the Secret was deleted"
     old, new = certificate_of(before.server).status, certificate_of(after.server).status
     was, becomes = old.revision or 0, new.revision or 0
     if becomes not in {was, was + 1}:
         yield f"revision {was} became {becomes}"
-    unseen = before.lag is not None and before.lag.name == SECRET
+    unseen = before.lag is not None and before.lag.name == place_of(before.view)
     pair = pair_of(after.server)
     if becomes != was and not unseen and (pair is None or pair.chain is None or pair.chain.revision != becomes):
         yield f"revision {becomes} is claimed while the Secret holds {pair}"
@@ -359,6 +358,8 @@ def _wrong_step(before: State, move: Move) -> Iterator[str]:
         yield from _wrong_request(move.after, move.step.name)
     if isinstance(move.step, StoreNextKey):
         yield from _wrong_key(before, move.step.name)
+    if isinstance(move.step, ReuseSecret):
+        yield from _wrong_reuse(before, move.after)
 
 
 def _wrong_request(state: State, name: str) -> Iterator[str]:
@@ -368,6 +369,19 @@ def _wrong_request(state: State, name: str) -> Iterator[str]:
         yield "a request was made with a key that is not stored"
     if made.csr.key.size != wanted_size(certificate_of(state.server).spec):
         yield "a request was made with a key that is not as the spec says"
+
+
+def _wrong_reuse(before: State, after: State) -> Iterator[str]:
+    status, pair = certificate_of(before.server).status, pair_of(after.server)
+    if pair is None or pair.chain is None or not _is_for(before, pair.chain) or pair.chain.revision != status.revision:
+        yield f"used again is what is not asked for: {pair}"
+    if is_true(status.conditions, "Issuing"):
+        yield "used again is a certificate that a new one was asked for"
+    if status.renewal_time is not None and status.renewal_time <= before.now:
+        yield "used again is what is due for renewal"
+    ready = find_condition(status.conditions, "Ready")
+    if ready is None or ready.observed_generation == observe(before).certificate.metadata.generation:
+        yield "used again is the key of a Secret that somebody has deleted"
 
 
 def _wrong_key(state: State, name: str) -> Iterator[str]:

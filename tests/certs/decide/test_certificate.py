@@ -33,7 +33,9 @@ from certs.decide.certificatesteps import (
     revision_of,
 )
 from certs.decide.effects import Tell
+from certs.decide.findings import Layer
 from certs.decide.policies import REVISION
+from certs.decide.repair import LookAgain, Watch
 from certs.outcomes import DONE, Outcome, Wait
 from tests.certs.decide.objects import (
     DAY,
@@ -402,6 +404,41 @@ def test_what_the_order_failed_by_sets_the_pause(attempts: int, setback: Setback
     assert isinstance(waits, Wait)
     assert waits.until == NOW + pause
     assert is_true(status_of(decide(observed, NOW + pause)).conditions, "Issuing")
+
+
+def sitting_out(watch: Watch) -> ObservedCertificate:
+    """Return a Certificate in the first pause of the ladder, and what was seen of its names."""
+    cert = failing()
+    return ObservedCertificate(
+        cert, None, next_key(cert, KEY), (failed(request(cert)),), setback=Setback.PROOF, watch=watch
+    )
+
+
+def test_during_a_pause_its_names_are_looked_at() -> None:
+    """Until they are seen to be mended; then the next attempt begins, and says why."""
+    second, fault = timedelta(seconds=1), frozenset(((HOST, Layer.DNS),))
+    wrong = Watch(NOW, NOW + second, looks=1, answered=True, wrong=fault, still=fault)
+
+    assert decide(sitting_out(Watch()), NOW + second) == LookAgain()
+    waits = decide(sitting_out(wrong), NOW + second)
+    assert isinstance(waits, Wait)
+    assert waits.until == NOW + 2 * second
+    assert decide(sitting_out(wrong), NOW + 2 * second) == LookAgain()
+    begun = status_of(decide(sitting_out(replace(wrong, still=frozenset(), right=fault)), NOW + 2 * second))
+    assert said(begun.conditions, "Issuing") == (
+        "True",
+        "DoesNotExist",
+        f'Issuing certificate as Secret does not exist, and what was wrong with "{HOST}" is seen to be mended',
+    )
+
+
+def test_what_cannot_be_seen_from_here_is_sat_out() -> None:
+    nothing = Watch(NOW, NOW, looks=3, answered=True, wrong=frozenset())
+
+    waits = decide(sitting_out(nothing), NOW + timedelta(seconds=30))
+
+    assert isinstance(waits, Wait)
+    assert waits.until == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("setback", [None, *Setback])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -9,15 +10,18 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import (
     ACMESolver,
-    HTTP01GatewayHTTPRoute,
     HTTP01Ingress,
     HTTP01Solver,
     Issuer,
     IssuerSpec,
 )
 from certs.api.order import ACMEState
-from certs.decide.challenge import (
+from certs.decide.challenge import UNDONE, check_pause, decide, routed
+from certs.decide.challengestatus import AUTHORIZED, PRESENTING, awaiting_verdict, concluded, explained, stage, verdict
+from certs.decide.challengesteps import (
+    UNDERWAY_LOOK,
     Answer,
+    Discard,
     DropFinalizers,
     EnsureRoute,
     Look,
@@ -25,13 +29,10 @@ from certs.decide.challenge import (
     Progress,
     SelfCheck,
     SetChallengeStatus,
-    check_pause,
-    concluded,
-    decide,
-    explained,
-    verdict,
+    TakeAway,
 )
 from certs.decide.effects import Tell
+from certs.decide.solverpod import Obstacle
 from certs.outcomes import DONE, Permanent, Wait, WaitingForUser
 from tests.certs.decide.objects import HOST, HTTP01, NOW, challenge, issuer
 
@@ -55,6 +56,14 @@ def step(of: Challenge | None = None, *, route: bool = True, after: timedelta = 
 def test_an_end_is_an_end(state: ACMEState) -> None:
     """Nothing is asked of an issuer, a route or a CA any more."""
     assert decide(ObservedChallenge(challenge(status=ChallengeStatus(state=state))), NOW) == DONE
+
+
+@pytest.mark.parametrize("state", [ACMEState.VALID, ACMEState.INVALID, ACMEState.EXPIRED, ACMEState.ERRORED], ids=str)
+def test_what_must_not_stay_is_taken_away_at_the_end(state: ACMEState) -> None:
+    """Whatever the end, and without any issuer."""
+    over = challenge(status=ChallengeStatus(state=state))
+
+    assert decide(ObservedChallenge(over, clear=False), NOW) == TakeAway()
 
 
 @pytest.mark.parametrize(
@@ -90,10 +99,10 @@ def test_a_deleted_challenge_is_let_go(finalizers: tuple[str, ...], expected: ob
             id="solver without a type",
         ),
         pytest.param(
-            {"solver": ACMESolver(http01=HTTP01Solver(gateway_http_route=HTTP01GatewayHTTPRoute()))},
-            f'cannot present HTTP-01 for "{HOST}": this release routes through Ingresses only; '
-            "use http01.ingress in the solver",
-            id="HTTPRoute",
+            {"solver": ACMESolver(http01=HTTP01Solver())},
+            f'cannot present HTTP-01 for "{HOST}": its solver says neither ingress nor gatewayHTTPRoute; '
+            "write http01.ingress there, with an ingressClassName",
+            id="neither Ingress nor HTTPRoute",
         ),
     ],
 )
@@ -165,6 +174,90 @@ def test_what_lasts_is_told_after_a_moment(known: dict[str, Any], reason: str) -
     assert step(challenge(status=told.status), after=3 * MOMENT, **known) == Wait(NOW + 10 * MOMENT, reason)
 
 
+POD = Obstacle("solver pod x is being started")
+ENDED = Obstacle("solver pod x has ended", over_at=NOW + 10 * MOMENT)
+POD_REASON = f"Waiting for an answer to HTTP-01: {POD.why}"
+ENDED_REASON = f"Waiting for an answer to HTTP-01: {ENDED.why}"
+
+
+ENDS_ALWAYS: dict[str, Any] = {"routes": 4, "routed_at": NOW}
+
+
+def behind(obstacle: Obstacle | None, after: timedelta, status: ChallengeStatus | None = None, **known: Any) -> object:
+    """Decide with a pod that does not answer, so much later."""
+    since = known.pop("answerable_since", None)
+    observed = ObservedChallenge(
+        challenge(status=status),
+        issuer(),
+        route_ready=True,
+        progress=progress(**known),
+        obstacle=obstacle,
+        answerable_since=since,
+    )
+    return decide(observed, NOW + after)
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "after", "known", "expected"),
+    [
+        pytest.param(POD, 0 * MOMENT, {}, Wait(NOW + 3 * MOMENT, POD_REASON), id="for a moment: not told"),
+        pytest.param(ENDED, 10 * MOMENT, {}, EnsureRoute(), id="it is to be made again"),
+        pytest.param(
+            ENDED,
+            39 * MOMENT,
+            ENDS_ALWAYS,
+            SetChallengeStatus(
+                ChallengeStatus(processing=True, state=ACMEState.PENDING, reason=ENDED_REASON), (STARTED,)
+            ),
+            id="it ends each time: more rarely",
+        ),
+        pytest.param(ENDED, 40 * MOMENT, ENDS_ALWAYS, EnsureRoute(), id="it ends each time: then again"),
+        pytest.param(None, 9 * MOMENT, {}, SelfCheck(), id="it answers: looked at once"),
+        pytest.param(POD, 9 * MOMENT, {"answered": True}, Look(), id="the CA has been asked already"),
+    ],
+)
+def test_a_pod_that_does_not_answer_is_waited_for(
+    obstacle: Obstacle | None, after: timedelta, known: dict[str, Any], expected: object
+) -> None:
+    """Without a self check, which would find nobody."""
+    assert behind(obstacle, after, **known) == expected
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "reason", "until"),
+    [(POD, POD_REASON, NOW + 24 * MOMENT), (ENDED, ENDED_REASON, NOW + 10 * MOMENT)],
+    ids=["until it changes", "until it is made again"],
+)
+def test_why_a_pod_does_not_answer_is_told_once(obstacle: Obstacle, reason: str, until: datetime) -> None:
+    """And nothing is presented yet, which is what a fixed pause counts from."""
+    told = behind(obstacle, 4 * MOMENT)
+
+    status = ChallengeStatus(processing=True, presented=False, state=ACMEState.PENDING, reason=reason)
+    assert told == SetChallengeStatus(status, (STARTED,))
+    assert behind(obstacle, 4 * MOMENT, status) == Wait(until, reason)
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(None, Answer()), (NOW + 20 * MOMENT, Wait(NOW + 26 * MOMENT, "x"))],
+    ids=["from the beginning", "since a moment"],
+)
+def test_the_grace_begins_when_somebody_can_answer(since: datetime | None, expected: object) -> None:
+    """A pod that took ten seconds to come leaves the proxy as long as the responder does."""
+    status = ChallengeStatus(
+        processing=True,
+        presented=True,
+        presented_at=NOW,
+        state=ACMEState.PENDING,
+        reason="Waiting for HTTP-01 challenge propagation: timed out",
+    )
+    found = behind(None, 21 * MOMENT, status, **UNSEEN, due=NOW + 60 * MOMENT, answerable_since=since)
+
+    assert (found.until if isinstance(found, Wait) else found) == (
+        expected.until if isinstance(expected, Wait) else expected
+    )
+
+
 UNSEEN: dict[str, Any] = {"checks": 4, "check_problem": "timed out", "unseen_from_here": True}
 
 
@@ -186,6 +279,38 @@ def test_what_cannot_be_seen_from_here_delays_by_the_grace_only(
     found = step(told, after=after, **(UNSEEN | {"due": NOW + 20 * MOMENT} | known))
 
     assert found == (Wait(expected.until, reason) if isinstance(expected, Wait) else expected)
+
+
+def of_the_incumbent(solver: ACMESolver = HTTP01, *, replaceable: bool = True, **known: Any) -> object:
+    """Decide about a Challenge that cert-manager has presented, ten seconds after it was seen first."""
+    of = challenge(solver=solver, finalizers=("acme.cert-manager.io/finalizer",))
+    observed = ObservedChallenge(of, issuer(), True, progress(**known), replaceable=replaceable)  # noqa: FBT003
+    return decide(observed, NOW + 20 * MOMENT)
+
+
+DEAD: dict[str, Any] = {"checks": 5, "check_problem": "503"}
+ANOTHER = f'what cert-manager presented for "{HOST}" does not answer ({{}}); its Order makes another Challenge'
+WAITS = msgspec.structs.replace(HTTP01, wait_instead_of_self_check="2m")
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [
+        pytest.param({}, SelfCheck(), id="not checked"),
+        pytest.param({"checks": 4, "check_problem": "503"}, SelfCheck(), id="checked in vain for a moment"),
+        pytest.param(DEAD, Discard(ANOTHER.format("503")), id="checked in vain"),
+        pytest.param(DEAD | {"replaceable": False}, SelfCheck(), id="its Order would make no other"),
+        pytest.param(DEAD | {"reachable": True}, Answer(), id="its pod answers"),
+        pytest.param(DEAD | {"answered": True}, Look(), id="the CA was told by us"),
+        pytest.param(UNSEEN, Discard(ANOTHER.format("timed out")), id="cannot be seen from here"),
+        pytest.param({"solver": WAITS}, Discard(ANOTHER.format("it is not checked")), id="would not be checked"),
+    ],
+)
+def test_what_the_incumbent_presented_is_relied_on_while_it_answers(
+    situation: dict[str, Any], expected: object
+) -> None:
+    """Its route goes before ours and leads to its pod alone, so a dead pod would hold the name up for ever."""
+    assert of_the_incumbent(**situation) == expected
 
 
 @pytest.mark.parametrize(
@@ -280,6 +405,41 @@ def test_a_failure_counts_for_whoever_answered(state: ACMEState, known: Progress
     assert verdict(state, known) is expected
 
 
+@pytest.mark.parametrize(
+    ("times", "seconds", "expected"),
+    [
+        pytest.param(0, 0, EnsureRoute(), id="never made"),
+        pytest.param(2, 0, EnsureRoute(), id="undone twice"),
+        pytest.param(3, 9, Wait(NOW + timedelta(seconds=10), UNDONE), id="undone three times"),
+        pytest.param(3, 10, EnsureRoute(), id="ten seconds later"),
+        pytest.param(4, 19, Wait(NOW + timedelta(seconds=20), UNDONE), id="once more"),
+        pytest.param(99, 299, Wait(NOW + timedelta(minutes=5), UNDONE), id="for ever"),
+    ],
+)
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_route_that_is_undone_is_not_fought_for(
+    times: int, seconds: int, expected: object, *, answered: bool
+) -> None:
+    """Three times at once, as for a person at work; then ever more rarely, and it is said."""
+    told = msgspec.structs.replace(PENDING, presented=False, presented_at=None, reason=UNDONE)
+    known = {"routes": times, "routed_at": NOW, "answered": answered}
+
+    assert step(challenge(status=told), route=False, after=timedelta(seconds=seconds), **known) == expected
+
+
+def test_what_is_undone_is_said() -> None:
+    """In the status, so in the Certificate."""
+    written = step(challenge(status=PENDING), route=False, after=MOMENT * 4, routes=3, routed_at=NOW)
+
+    assert isinstance(written, SetChallengeStatus)
+    assert (written.status.reason, written.status.presented) == (UNDONE, False)
+
+
+def test_each_making_of_the_route_is_counted() -> None:
+    assert routed(None, NOW) == Progress(since=NOW, due=NOW, routes=1, routed_at=NOW)
+    assert routed(progress(routes=2), NOW + MOMENT).routes == 3
+
+
 def test_pace_of_self_checks() -> None:
     """60 ms, doubling to ten seconds."""
     assert [check_pause(checks).total_seconds() for checks in (0, 1, 7, 8, 10_000)] == [0.06, 0.12, 7.68, 10, 10]
@@ -290,3 +450,45 @@ def test_a_class_of_the_solver_is_no_obstacle() -> None:
     solver = ACMESolver(http01=HTTP01Solver(ingress=HTTP01Ingress(class_="nginx", name="shop")))
 
     assert step(challenge(solver=solver)) == SelfCheck()
+
+
+def test_a_check_that_nobody_waited_for_is_asked_about_when_it_is_over() -> None:
+    """Not before, unless nobody has told."""
+    known = progress(due=NOW + UNDERWAY_LOOK)
+    asked = ObservedChallenge(challenge(status=PENDING), issuer(), route_ready=True, progress=known)
+    ended = replace(asked, over=frozenset(("check",)))
+
+    assert isinstance(decide(asked, NOW), Wait)
+    assert decide(ended, NOW) == SelfCheck()
+    assert decide(asked, NOW + UNDERWAY_LOOK) == SelfCheck()
+
+
+def test_a_limit_holds_whatever_wakes_the_challenge() -> None:
+    """Its own status, seen by the watch, above all; but not its end."""
+    limited = ObservedChallenge(challenge(), issuer(), held_until=NOW + MOMENT)
+
+    assert decide(limited, NOW) == Wait(NOW + MOMENT, "the CA has said when")
+    assert decide(limited, NOW + MOMENT) == Look()
+    assert decide(replace(limited, challenge=challenge(status=ChallengeStatus(state=ACMEState.VALID))), NOW) == DONE
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("", ""),
+        (AUTHORIZED, AUTHORIZED),
+        (PRESENTING, PRESENTING),
+        (awaiting_verdict("DNS-01"), "Waiting for the CA to validate the DNS-01 challenge"),
+        ("Waiting for DNS-01 challenge propagation: ns1: no such name", "Waiting for DNS-01 challenge propagation"),
+        (
+            "Waiting 90s before accepting HTTP-01 challenge without self-check",
+            "Waiting before accepting HTTP-01 challenge without self-check",
+        ),
+        ("Error accepting authorization: 403 unauthorized", "Error accepting authorization"),
+        ('cannot present "a.test": zone not found', "other"),
+        ("Waiting for HTTP-01 challenge propagations: x", "other"),
+    ],
+)
+def test_the_stage_that_a_reason_tells(reason: str, expected: str) -> None:
+    """Of a few, whatever the sentence goes on to say."""
+    assert stage(reason) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,12 @@ import pytest
 from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import RFC2136, ACMESolver, DNS01Solver, Issuer, SolverSelector
 from certs.api.order import ACMEState
-from certs.decide.challenge import (
+from certs.decide.challenge import check_pause, decide, unsupported
+from certs.decide.challengeend import cleanup_failed, cleanup_goes_on
+from certs.decide.challengestatus import concluded
+from certs.decide.challengesteps import (
     FINALIZER,
+    UNDERWAY_LOOK,
     AddFinalizer,
     Answer,
     CleanUp,
@@ -24,13 +29,7 @@ from certs.decide.challenge import (
     Progress,
     SelfCheck,
     SetChallengeStatus,
-    check_pause,
-    cleanup_failed,
-    cleanup_goes_on,
-    concluded,
-    decide,
     record_name,
-    unsupported,
 )
 from certs.decide.effects import Tell
 from certs.outcomes import DONE, Wait, WaitingForUser
@@ -314,3 +313,29 @@ def test_success_is_one_write_with_all_events() -> None:
 def test_the_name_of_the_record() -> None:
     """RFC 8555 §8.4; the star of a wildcard is not in the Challenge's name."""
     assert record_name(over_dns(dns_name="Shop.Example.ORG.")) == "_acme-challenge.shop.example.org"
+
+
+def test_a_change_that_nobody_waited_for_is_asked_about_when_it_is_over() -> None:
+    known = progress(due=NOW + UNDERWAY_LOOK)
+    asked = ObservedChallenge(over_dns(), issuer(solvers=(DNS,)), route_ready=False, progress=known)
+
+    assert isinstance(decide(asked, NOW), Wait)
+    assert decide(replace(asked, over=frozenset(("present",))), NOW) == Present()
+    # What was left undone of another kind must not turn in circles.
+    assert isinstance(decide(replace(asked, over=frozenset(("check",))), NOW), Wait)
+
+
+def test_a_clean_up_that_nobody_waited_for_is_asked_about_when_it_is_over() -> None:
+    going = progress(cleanup_began=NOW, cleanup_due=NOW + UNDERWAY_LOOK)
+    asked = ObservedChallenge(over_dns(deleted=True), issuer(solvers=(DNS,)), progress=going)
+
+    assert isinstance(decide(asked, NOW), Wait)
+    assert decide(replace(asked, over=frozenset(("clean-up",))), NOW) == CleanUp()
+
+
+def test_a_check_that_nobody_asks_about_any_more_does_not_hurry_the_clean_up() -> None:
+    """It was under way when the Challenge was deleted; the clean-up fails, and is tried at its own pace."""
+    failed = progress(cleanup_began=NOW, cleanup_due=NOW + SECOND, cleanups=1)
+    asked = ObservedChallenge(over_dns(deleted=True), issuer(solvers=(DNS,)), progress=failed)
+
+    assert isinstance(decide(replace(asked, over=frozenset(("check",))), NOW), Wait)

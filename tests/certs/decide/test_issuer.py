@@ -104,6 +104,7 @@ def test_an_account_key_is_made(of: Issuer, held: Secret | None, expected: objec
         pytest.param(with_account(ready="False"), id="not Ready"),
         pytest.param(with_account(uri=""), id="no URI"),
         pytest.param(with_account(uri="https://other.test/account/1"), id="server changed"),
+        pytest.param(with_account(server="https://ca.test:14000/dir"), id="port of the server changed"),
         pytest.param(with_account(uri="https://[::1/account/1"), id="URI is no URL"),
         pytest.param(with_account(server="https://[::1/dir"), id="server is no URL"),
         pytest.param(with_account(uri="about:blank", server="about:blank"), id="neither has a host"),
@@ -118,7 +119,7 @@ def test_an_account_is_registered(of: Issuer) -> None:
     assert step(of) == Register(of.spec.acme, "tls.key")
 
 
-@pytest.mark.parametrize("server", ["https://ca.test/dir", "https://CA.test:14000/other"])
+@pytest.mark.parametrize("server", ["https://ca.test/dir", "https://CA.test:443/other"])
 def test_the_same_host_is_the_same_server(server: str) -> None:
     """A directory that moved within its host has the same accounts."""
     assert step(with_account(server=server)) == DONE

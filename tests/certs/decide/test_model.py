@@ -26,6 +26,7 @@ STEPS = {
     "DeleteRequest",
     "WriteTemporary",
     "WriteSecret",
+    "ReuseSecret",
     "RewriteSecret",
     "SetCertificateStatus",
 }
@@ -96,4 +97,22 @@ def test_troubles_do_not_come_alone(in_process: bool) -> None:  # noqa: FBT001  
     begin = starts(Budget(troubles=2, ticks=0), in_process=(in_process,), mill=(False,), temporary=(False,))
     walk = walked(begin, WORDS, least=5_000)
 
+    assert set(walk.ends) == ENDS
+
+
+def test_another_place_and_whatever_befalls_the_certificate_on_the_way_there() -> None:
+    """Two troubles, one of them mostly a new secretName: only what is asked for and current is used again."""
+    begin = starts(Budget(troubles=2, ticks=0), in_process=(False,), mill=(False,), temporary=(False,))
+    walk = walked(begin, ("one name", "another place"), least=5_000)
+
+    assert walk.taken["ReuseSecret"] > 50
+    assert set(walk.ends) == ENDS
+
+
+def test_another_place_at_any_time() -> None:
+    """A new secretName at any moment, and the clock past the renewal or the expiry."""
+    begin = starts(Budget(troubles=1, ticks=1), in_process=(False,), mill=(False,), temporary=(False,))
+    walk = walked(begin, ("one name", "another place"), least=5_000)
+
+    assert walk.taken["ReuseSecret"]
     assert set(walk.ends) == ENDS

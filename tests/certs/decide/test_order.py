@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,8 +10,9 @@ from certs.api.challenge import Challenge, ChallengeStatus
 from certs.api.issuer import Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
 from certs.decide.backoff import Setback
-from certs.decide.challenge import awaiting_verdict
+from certs.decide.challengestatus import awaiting_verdict
 from certs.decide.effects import Tell
+from certs.decide.findings import Finding, Layer
 from certs.decide.order import (
     Authorize,
     DeleteChallenge,
@@ -33,6 +35,8 @@ from certs.decide.order import (
     setback,
     wanted_profile,
 )
+from certs.decide.preflight import HELD as HELD_BACK
+from certs.decide.preflight import AskNames, Look, Mode, TellFindings
 from certs.outcomes import DONE, Outcome, Permanent, Wait, WaitingForUser
 from tests.certs.decide.objects import DAY, HOST, NOW, authorization_url, challenge, issuer, order, with_status
 
@@ -112,6 +116,49 @@ def test_until_everything_is_proven(of: Order, challenges: tuple[Challenge, ...]
     assert step(of, *challenges) == expected
 
 
+WRONG = Finding(HOST, Layer.DNS, sure=True, sentence=f'"{HOST}" does not exist in the DNS')
+HELD = f"{HELD_BACK}: {WRONG.sentence}"
+
+
+def looked(mode: Mode, *findings: Finding, ago: timedelta = SECOND / 2, told: bool = False) -> Look:
+    """Return what was found out about the names of an Order."""
+    return Look(mode, NOW - ago, answered=True, findings=findings, looks=1, told=findings if told else ())
+
+
+@pytest.mark.parametrize(
+    ("of", "look", "expected"),
+    [
+        pytest.param(order(), Look(Mode.WARN), AskNames(), id="asked about before the order"),
+        pytest.param(order(), Look(Mode.WARN, NOW), NewOrder(), id="whose answers warn does not wait for"),
+        pytest.param(
+            order(),
+            Look(Mode.ENFORCE, NOW),
+            Wait(NOW + 3 * SECOND, "its names are asked about"),
+            id="but enforce does",
+        ),
+        pytest.param(order(), looked(Mode.ENFORCE), NewOrder(), id="nothing is wrong"),
+        pytest.param(
+            order(),
+            looked(Mode.ENFORCE, WRONG),
+            SetOrderStatus(OrderStatus(reason=HELD), Tell("Preflight", HELD, "Warning")),
+            id="it would be refused",
+        ),
+        pytest.param(
+            order(status=OrderStatus(reason=HELD)),
+            looked(Mode.ENFORCE, WRONG),
+            Wait(NOW + SECOND / 2, "what was wrong with its names is looked at"),
+            id="said, and looked at again",
+        ),
+        pytest.param(order(), looked(Mode.WARN, WRONG), TellFindings((WRONG,)), id="told"),
+        pytest.param(order(), looked(Mode.WARN, WRONG, told=True), NewOrder(), id="and ordered"),
+        pytest.param(at_ca(), looked(Mode.WARN, WRONG), TellFindings((WRONG,)), id="told when it is ordered already"),
+        pytest.param(at_ca(state=ACMEState.INVALID), looked(Mode.WARN, WRONG), DONE, id="too late"),
+    ],
+)
+def test_names_are_looked_at_before_they_are_ordered(of: Order, look: Look, expected: object) -> None:
+    assert decide(ObservedOrder(of, issuer(), look=look), NOW) == expected
+
+
 def known(host: str, state: ACMEState) -> ACMEAuthorization:
     return ACMEAuthorization(url=authorization_url(host), identifier=host, initial_state=state)
 
@@ -165,6 +212,19 @@ def test_an_issuer_that_cannot_be_used_is_waited_for(of: Order, by: Issuer | Non
 
 PROPAGATION = "Waiting for HTTP-01 challenge propagation: cannot resolve example.org"
 HELD_UP = f'"{HOST}" cannot be proven yet: {PROPAGATION}'
+
+
+def test_what_was_found_beforehand_stands_beside_what_holds_up() -> None:
+    """And is looked at again, so that nobody reads of what is mended."""
+    reason = f"{HELD_UP} ({WRONG.sentence})"
+    look = looked(Mode.WARN, WRONG, told=True)
+    says = decide(ObservedOrder(at_ca(), issuer(), (working(PROPAGATION),), look=look), NOW)
+    said = ObservedOrder(at_ca(reason=reason), issuer(), (working(PROPAGATION),), look=look)
+
+    assert isinstance(says, SetOrderStatus)
+    assert says.status.reason == reason
+    assert decide(said, NOW) == Wait(NOW + SECOND / 2, "what was wrong with its names is looked at")
+    assert decide(said, NOW + SECOND) == AskNames()
 
 
 def working(reason: str) -> Challenge:
@@ -373,6 +433,16 @@ def test_a_profile_that_is_not_offered_is_refused(offered: tuple[str, ...], told
     assert "change spec.acme.profile of " in str(caught.value)
 
 
+def test_a_profile_of_the_developer_is_refused_where_the_developer_wrote_it() -> None:
+    """Not in the issuer, which may be another's to change."""
+    made = asking("tls")
+    annotations = {"acme.certshim.io/profile": "tls"}
+    made = msgspec.structs.replace(made, metadata=msgspec.structs.replace(made.metadata, annotations=annotations))
+
+    with pytest.raises(Permanent, match=r"change the annotation acme\.certshim\.io/profile of the Certificate"):
+        wanted_profile(made, ("classic",))
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "expected"),
     [
@@ -382,9 +452,44 @@ def test_a_profile_that_is_not_offered_is_refused(offered: tuple[str, ...], told
         pytest.param(ACMEState.EXPIRED, "", Setback.PROOF, id="too late"),
         pytest.param(ACMEState.ERRORED, f'Failed to prove control of "{HOST}": no', Setback.PROOF, id="an answer"),
         pytest.param(ACMEState.ERRORED, "cannot order: rejectedIdentifier", Setback.REFUSAL, id="refused"),
+        pytest.param(
+            ACMEState.INVALID, f'Failed to prove control of "{HOST}": caa: no', Setback.REFUSAL, id="CAA, with a proof"
+        ),
+        pytest.param(
+            ACMEState.INVALID, f'Failed to prove control of "{HOST}": dns: caa: no', Setback.PROOF, id="a word on CAA"
+        ),
         pytest.param(ACMEState.ERRORED, "Failed to create Order: 400", Setback.REFUSAL, id="refused to cert-manager"),
     ],
 )
 def test_the_order_tells_what_it_has_failed_by(state: ACMEState, reason: str, expected: Setback | None) -> None:
     """A name can be mended by somebody; what the CA refuses stays refused."""
     assert setback(order(status=OrderStatus(state=state, reason=reason))) is expected
+
+
+def test_a_limit_holds_whatever_wakes_the_order() -> None:
+    """Its own status, seen by the watch, above all; then it goes on where it was."""
+    limited = ObservedOrder(at_ca(), issuer(), held_until=NOW + SECOND)
+
+    assert decide(limited, NOW) == Wait(NOW + SECOND, "the CA has said when")
+    assert decide(limited, NOW + SECOND) == Authorize(authorization_url(HOST))
+
+
+def test_whoever_goes_first_is_waited_for_and_told_once() -> None:
+    """Before anything is ordered; with a URL of its own it does not look at others."""
+    other = named("other")
+    why = 'waits for Order "other", to which the CA has given the account\'s order for the same names; orders after it'
+    before = ObservedOrder(order(), issuer(), first=other)
+    told = order(status=OrderStatus(reason=why))
+    failed = order(status=OrderStatus(reason=f"{why} (next attempt at 12:00:01 UTC)"))
+
+    assert decide(before, NOW) == SetOrderStatus(OrderStatus(reason=why))
+    assert decide(replace(before, order=told), NOW) == Wait(NOW + 10 * SECOND, why)
+    assert decide(replace(before, order=failed), NOW) == Wait(NOW + 10 * SECOND, why)
+    assert decide(replace(before, order=told, first=None), NOW) == NewOrder()
+    assert decide(replace(before, order=at_ca()), NOW) == Authorize(authorization_url(HOST))
+
+
+def named(name: str) -> Order:
+    """Return another Order."""
+    made = order()
+    return msgspec.structs.replace(made, metadata=msgspec.structs.replace(made.metadata, name=name, uid=f"uid-{name}"))

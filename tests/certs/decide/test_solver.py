@@ -4,7 +4,7 @@ import pytest
 
 from certs.api.issuer import ACMESolver, DNS01Solver, HTTP01Ingress, HTTP01Solver, SolverSelector
 from certs.api.order import ACMEChallenge
-from certs.decide.solver import challenge_type, choose, why_none
+from certs.decide.solver import challenge_type, choose, offered_for, why_none
 
 HTTP = ACMEChallenge(url="https://ca.test/h", token="h", type="http-01")
 DNS = ACMEChallenge(url="https://ca.test/d", token="d", type="dns-01")
@@ -87,23 +87,34 @@ def test_solver_must_answer_what_is_offered(
             [PLAIN],
             "*.shop.test",
             (DNS,),
-            "no configured challenge solvers can be used for *.shop.test: the issuer has 1 solver(s) of type http-01, "
-            "the CA offers dns-01; add a dns01 solver for it, since a wildcard can be proven over DNS only",
+            "no configured challenge solvers can be used for *.shop.test: solvers[0] (http-01) cannot prove a "
+            "wildcard; the CA offers dns-01; add a dns01 solver for it, since a wildcard can be proven over DNS only",
             id="wildcard",
         ),
         pytest.param(
             [NAMED, dns()],
             "b.test",
             (HTTP, ALPN),
-            "no configured challenge solvers can be used for b.test: the issuer has 2 solver(s) of type dns-01, "
-            "http-01, the CA offers http-01, tls-alpn-01; add a solver whose selector matches it",
+            "no configured challenge solvers can be used for b.test: solvers[0] (http-01) is for dnsNames "
+            "a.shop.test, solvers[1] (dns-01) cannot prove this name; the CA offers http-01, tls-alpn-01; add a solver "
+            "whose selector matches it",
             id="selectors",
+        ),
+        pytest.param(
+            [LABELLED] * 12,
+            "192.0.2.1",
+            (HTTP,),
+            "no configured challenge solvers can be used for 192.0.2.1: "
+            + "".join(f"solvers[{i}] (http-01) is for matchLabels team=a, " for i in range(9))
+            + "solvers[9] (http-01) is for matchLabels team=a and 2 more; the CA offers http-01; add a solver whose "
+            "selector matches it",
+            id="very many",
         ),
         pytest.param(
             [],
             "b.test",
             (),
-            "no configured challenge solvers can be used for b.test: the issuer has no solvers at all, "
+            "no configured challenge solvers can be used for b.test: the issuer has no solvers at all; "
             "the CA offers nothing; add a solver whose selector matches it",
             id="nothing at all",
         ),
@@ -119,3 +130,16 @@ def test_why_no_solver_fits(
 def test_type_of_a_solver() -> None:
     """A solver with neither answers nothing."""
     assert [challenge_type(one) for one in (PLAIN, dns(), ACMESolver())] == ["http-01", "dns-01", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        (HOST, ["http-01", "dns-01"]),
+        (f"*.{HOST}", ["dns-01"]),
+        ("192.0.2.1", ["http-01"]),
+        ("2001:db8::1", ["http-01"]),
+    ],
+)
+def test_what_a_ca_can_offer_follows_from_the_name(name: str, types: list[str]) -> None:
+    assert [one.type for one in offered_for(name)] == types

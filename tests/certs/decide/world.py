@@ -22,11 +22,13 @@ from certs.api.meta import controller_of, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, Order
 from certs.decide import certificatesteps as certificates
 from certs.decide import challenge as challenges
+from certs.decide import challengesteps
 from certs.decide import order as orders
 from certs.decide import request as requests
 from certs.decide.certificate import decide as decide_certificate
 from certs.decide.certificatesteps import NEXT_KEY_LABEL
-from certs.decide.challenge import ObservedChallenge, Progress, SetChallengeStatus
+from certs.decide.challengestatus import concluded
+from certs.decide.challengesteps import ObservedChallenge, Progress, SetChallengeStatus
 from certs.decide.order import ObservedOrder, Seen
 from certs.outcomes import Done, Wait
 from certs.pki.keys import decode_key, matches
@@ -235,7 +237,7 @@ class World:
         order = observed.order
         match step:
             case orders.NewOrder():
-                url = self.ca.order(order.spec.dns_names)
+                url = self.new_order(order.spec.dns_names)
                 status = orders.ordered(
                     order,
                     url=url,
@@ -261,10 +263,7 @@ class World:
             case orders.Poll():
                 self._heard(observed, self.ca.orders[order.status.url].poll())
             case orders.Download():
-                self._set_order(
-                    order,
-                    orders.completed(observed, sign(self.ca.orders[order.status.url].csr, not_before=self.now - DAY)),
-                )
+                self._set_order(order, orders.completed(observed, self.signed(self.ca.orders[order.status.url].csr)))
             case orders.SetOrderStatus(status):
                 self._set_order(order, status)
             case orders.DeleteChallenge(gone):
@@ -272,6 +271,14 @@ class World:
                 self.writes += 1
             case _:
                 raise AssertionError(f"not on this way: {step}")
+
+    def new_order(self, hosts: tuple[str, ...]) -> str:
+        """Begin an order; return its URL."""
+        return self.ca.order(hosts)
+
+    def signed(self, csr: bytes) -> bytes:
+        """Return the certificate that the CA makes of a request."""
+        return sign(csr, not_before=self.now - DAY)
 
     def _heard(self, observed: ObservedOrder, state: ACMEState) -> None:
         url = "https://ca.test/certificate/1" if state is ACMEState.VALID else ""
@@ -296,16 +303,16 @@ class World:
         self._took(step)
         remembered = before or Progress(since=self.now, due=self.now)
         match step:
-            case challenges.Look() if self.ca.of(url).authorizations[url] is ACMEState.VALID:
-                self._set_challenge(challenge, challenges.concluded(challenge, ACMEState.VALID, "", self.now))
-            case challenges.Look():
+            case challengesteps.Look() if self.ca.of(url).authorizations[url] is ACMEState.VALID:
+                self._set_challenge(challenge, concluded(challenge, ACMEState.VALID, "", self.now))
+            case challengesteps.Look():
                 self.progress[uid] = replace(remembered, looked=True, due=self.now)
-            case challenges.EnsureRoute():
+            case challengesteps.EnsureRoute():
                 self.routes.add(host)
                 self.writes += 1
-            case challenges.SelfCheck():
+            case challengesteps.SelfCheck():
                 self.progress[uid] = replace(remembered, reachable=True)
-            case challenges.Answer():
+            case challengesteps.Answer():
                 self.ca.of(url).authorizations[url] = ACMEState.VALID
                 self.progress[uid] = replace(remembered, answered=True, due=self.now)
             case SetChallengeStatus():

@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from certs.api.certificate import KeyAlgorithm, PrivateKey
 from certs.pki.csr import build_csr
 from certs.pki.keys import Key
@@ -20,6 +18,7 @@ from certs.pki.keystore import Material
 from certs.pki.x509 import read_chain
 from shim.keys import generate_key
 from tests.certs.decide.objects import sign, spec
+from tests.lacking import pass_over
 
 RANDOM: Final = bytes(range(160))
 # Every UTF-16 unit is its own matter: two bytes, three bytes, and a pair of surrogates.
@@ -45,7 +44,7 @@ def program(name: str, *arguments: str | Path) -> str:
     """Return what a program prints; skip the test where it is not installed."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"no {name} on this machine")
+        pass_over(f"no {name} on this machine")
     done = subprocess.run([found, *arguments], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
