@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from certs.decoders import decode
 from certs.names import is_subdomain
 from certs.problems import Path, Problem, ProblemType
 from certs.rules.approval import GROUP, RESOURCE, VERB, Question, Signer, not_permitted, signer_names, unknown_signer
@@ -163,6 +164,6 @@ class Approver:
             raise Unavailable(f"{attempt}: the API server does not answer in time")
         answer = self._transport.request(method, path, attempt=attempt, body=body, within=min(WITHIN, left))
         try:
-            return msgspec.json.decode(answer.body, type=kind)
+            return decode(answer.body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise KubeError(f"{attempt}: the answer cannot be read: {error}") from error

@@ -7,53 +7,16 @@ the object of a Helm release.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeVar
+from typing import TypeVar
 
-from certs.api.meta import APIStruct, ObjectMeta, Resource
-
-GROUP: Final = "admissionregistration.k8s.io"
-# By which an object asks the cainjector for its caBundle (cert-manager, pkg/controller/cainjector).
-INJECTED: Final = (
-    "cert-manager.io/inject-ca-from",
-    "cert-manager.io/inject-ca-from-secret",
-    "cert-manager.io/inject-apiserver-ca",
+from certs.api.injectable import (
+    INJECTED,
+    ClientConfig,
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+    Webhook,
 )
-
-
-class ClientConfig(APIStruct, frozen=True):
-    """Whom the API server trusts when it calls; where it calls is the installer's."""
-
-    ca_bundle: bytes = b""
-
-
-class Webhook(APIStruct, frozen=True):
-    """One entry, merged by its name."""
-
-    name: str
-    client_config: ClientConfig = ClientConfig()
-
-
-class ValidatingWebhookConfiguration(APIStruct, frozen=True):
-    """What the API server asks before it stores."""
-
-    resource: ClassVar[Resource] = Resource(
-        GROUP, "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", namespaced=False
-    )
-
-    metadata: ObjectMeta
-    webhooks: tuple[Webhook, ...] = ()
-
-
-class MutatingWebhookConfiguration(APIStruct, frozen=True):
-    """What the API server asks to have filled in."""
-
-    resource: ClassVar[Resource] = Resource(
-        GROUP, "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", namespaced=False
-    )
-
-    metadata: ObjectMeta
-    webhooks: tuple[Webhook, ...] = ()
-
+from certs.api.meta import ObjectMeta
 
 ConfigurationT = TypeVar("ConfigurationT", ValidatingWebhookConfiguration, MutatingWebhookConfiguration)
 
@@ -65,8 +28,8 @@ def other_writer(configuration: ConfigurationT) -> str:
         return ""
     kind, name = configuration.resource.kind, configuration.metadata.name
     return (
-        f"cannot write caBundle of {kind} {name}: its annotation {key} has cert-manager's cainjector write it, too; "
-        f"uninstall cert-manager, then run: kubectl annotate {kind.lower()} {name} {key}-"
+        f"cannot write caBundle of {kind} {name}: its annotation {key} has a CA injector write it; "
+        f"run: kubectl annotate {kind.lower()} {name} {key}-"
     )
 
 

@@ -46,6 +46,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     alive: bool
     nr_conns: int
+    connections: set[Connection]
     date: bytes
 
 
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol):
         """Begin, idle."""
         self._transport = transport
         self._host.nr_conns += 1
+        self._host.connections.add(self)
         self._last = self._host.loop.time()
         self._watch_until(self._last + self._host.deadlines.keepalive)
 
@@ -102,6 +104,11 @@ class Connection(asyncio.Protocol):
             if not self._answer(data):
                 return
 
+    def end_if_idle(self, since: float) -> None:
+        """Close, unless a request is under way or there was one after that moment of the loop's clock."""
+        if self._began is None and not self._waiting and not self._refused and self._last <= since:
+            self._close()
+
     def eof_received(self) -> None:
         """Tell a client that ended its side too early; the transport closes by itself."""
         if self._began is not None and not self._refused and not self._waiting:
@@ -111,6 +118,7 @@ class Connection(asyncio.Protocol):
         """End."""
         self._refused = True
         self._host.nr_conns -= 1
+        self._host.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
 

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from certs.api.core import Secret, SecretMeta
+from certs.api.injectable import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from shim.kube.client import Client
 from shim.kube.errors import AlreadyExists, Conflict, NotFound
 from webhook.authority import (
@@ -39,8 +40,6 @@ from webhook.authority import (
 )
 from webhook.configuration import (
     ConfigurationT,
-    MutatingWebhookConfiguration,
-    ValidatingWebhookConfiguration,
     other_writer,
     trusting,
 )

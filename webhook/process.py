@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from certs import publicca
+from certs.health import Finding, found
 from certs.judge import Judge
 from shim.kube.errors import KubeError
 from webhook import tls
 from webhook.app import create_app
 from webhook.authority import make_authority, make_leaf
+from webhook.metrics import ServingCertificate
 from webhook.readiness import Readiness
 from webhook.review import Reviewer
 from webhook.settings import Settings, own_names
@@ -52,8 +54,12 @@ class Process:
         )
         flask = create_app(
             self.reviewer,
-            healthy=lambda: self.serving.problem,
-            ready=lambda: "" if settings.standalone else self.serving.problem or self._readiness.problem,
+            healthy=lambda: (found("serving-certificate", self.serving.problem),),
+            ready=self._look,
+            collectors=(
+                ServingCertificate(lambda: self.serving.expires_at),
+                *((self._surroundings.collector,) if self._surroundings is not None else ()),
+            ),
         )
         self.site = Site(self.reviewer, flask)
         now = datetime.now(UTC)
@@ -79,6 +85,16 @@ class Process:
         self._stopping.set()
         if self._surroundings is not None:
             self._surroundings.stop()
+
+    def _look(self) -> tuple[Finding, ...]:
+        """Return what keeps us from being ready, and what does not but is worth a sentence."""
+        if self._surroundings is None:
+            return (found("serving-certificate", self.serving.problem),)
+        return (
+            found("serving-certificate", self.serving.problem),
+            found("called-by-api-server", self._readiness.problem),
+            found("informers", "", otherwise=self._surroundings.remark),
+        )
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)

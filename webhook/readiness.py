@@ -7,8 +7,8 @@ Nothing is stored, no RBAC of users is involved, no kind of ours has to exist ye
 The probe may reach another replica: that one answers and closes the connection, and the next
 probe dials anew.  A replica that was called once stays ready: whether it *can* be called is the API
 server's business from then on, and unreadiness would only take away more.
-What stands in the way of the serving certificate keeps a new replica unready for the same reason the other
-way round: those that work go on, and the rollout shows the sentence.
+What stands in the way of the serving certificate, or of following the cluster, keeps a new replica unready for the
+same reason the other way round: those that work go on, and the rollout shows the sentence.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ConfigMap(APIStruct, frozen=True):
 class Readiness:
     """Whether a review has come in, and how to provoke one.
 
-    `obstacle` says what else stands in the way of being called, or nothing.
+    `obstacle` says what else stands in the way, or nothing.
     """
 
     def __init__(self, reviews: Callable[[], int], obstacle: Callable[[], str] = str) -> None:

@@ -3,12 +3,15 @@
 What is no AdmissionReview is a bad request of HTTP (415, 413, 400) and has no verdict; everything
 else is answered with 200 and a verdict inside, as the API wants it.  Typed decoding skips what no
 rule reads (`managedFields` above all); a review of 2 to 9 KB costs 10 to 30 µs.
-Nothing here blocks, and nothing raises.  The one question that needs the API server (may this user approve?)
-is returned as `Deferred`, for the connection to have it answered elsewhere.
+Nothing here blocks, and nothing raises: a mistake of ours is logged, and counted and answered with 500, which the
+API server takes for a call that failed (so `failurePolicy` decides) and passes on to the user.
+The one question that needs the API server (may this user approve?) is returned as `Deferred`, for the connection to
+have it answered elsewhere.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,7 +25,9 @@ from certs.api.admission import AdmissionReply, AdmissionRequest, AdmissionRespo
 from certs.judge import Judge
 from certs.problems import Problem
 from certs.rules.approval import Question
-from certs.verdict import Verdict
+from certs.verdict import DENIED_BY, NOT_CHECKED, WARNED_BY, Verdict
+
+log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 3 * 1024 * 1024  # the API server's own limit for a request body
 MUTATE: Final = "/mutate"
@@ -31,7 +36,10 @@ PATHS: Final = (MUTATE, VALIDATE)
 JSON: Final = "application/json"
 APPROVAL_UNCHECKED: Final = {"not-checked": "approval: there is no API server to ask"}
 LOOKED_UP_WITHIN: Final = 4.0  # seconds: the API server waits five for an answer
+CRASHED: Final = 500
 PROBED: Final = "configmaps"  # what `webhook.readiness` has the API server ask us about
+
+OUTCOMES: Final = {"denied": DENIED_BY, "warned": WARNED_BY, "unchecked": NOT_CHECKED}  # and the audit annotations
 
 _DECODER: Final = msgspec.json.Decoder(AdmissionReview)
 _ENCODER: Final = msgspec.json.Encoder()
@@ -75,6 +83,7 @@ class Tally:
 
     verdicts: Counter[Count] = field(default_factory=Counter)
     malformed: Counter[int] = field(default_factory=Counter)
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)  # by id of the rule and what it has led to
 
     @property
     def reviews(self) -> int:
@@ -114,7 +123,10 @@ class Reviewer:
         if review.kind != "AdmissionReview" or review.api_version != "admission.k8s.io/v1":
             given = f"{review.api_version}/{review.kind}"[:120]
             return self.refuse(400, f"send admission.k8s.io/v1 AdmissionReview, not {given}")
-        return self._judged(path, review.request)
+        try:
+            return self._judged(path, review.request)
+        except Exception as error:  # noqa: BLE001 - one object that no rule was ready for must not cut the connection
+            return self._crashed(path, review.request, error)
 
     def _judged(self, path: str, request: AdmissionRequest) -> Reply | Deferred:
         question = self._judge.approval_asked(request) if path == VALIDATE and request.sub_resource else None
@@ -125,13 +137,37 @@ class Reviewer:
             return self._told(path, request, replace(verdict, audit={**verdict.audit, **APPROVAL_UNCHECKED}))
         return Deferred(
             partial(self._approver.answer, question),
-            lambda approval: self._told(path, request, self._judge.validate(request, approval)),
+            partial(self._judged_after, path, request),
         )
+
+    def _judged_after(self, path: str, request: AdmissionRequest, approval: Problem | None) -> Reply:
+        try:
+            return self._told(path, request, self._judge.validate(request, approval))
+        except Exception as error:  # noqa: BLE001 - as in `begin`
+            return self._crashed(path, request, error)
 
     def _told(self, path: str, request: AdmissionRequest, verdict: Verdict) -> Reply:
         self.tally.verdicts[Count(path, _label(request), request.operation, verdict.code)] += 1
+        if verdict.audit:
+            self._count_rules(verdict)
         # A readiness probe that reached the wrong replica must not find the same connection again.
         return Reply(200, encoded(request.uid, verdict), close=request.resource.resource == PROBED)
+
+    def _count_rules(self, verdict: Verdict) -> None:
+        """Count each rule once for a review, by the ids that the audit log has: they are ours, so they are few."""
+        for outcome, key in OUTCOMES.items():
+            for rule in filter(None, verdict.audit.get(key, "").split(",")):
+                self.tally.rules[rule.partition(":")[0], outcome] += 1
+
+    def _crashed(self, path: str, request: AdmissionRequest, error: Exception) -> Reply:
+        """Return the answer where a rule has raised."""
+        resource = _label(request)
+        named = f"{request.namespace}/{request.name}" if request.namespace else request.name
+        told = {"path": path, "resource": resource, "object": named, "operation": request.operation}
+        log.error("review crashed", exc_info=error, extra=told)
+        self.tally.verdicts[Count(path, resource, request.operation, CRASHED)] += 1
+        why = "it has made a mistake, which its log shows"
+        return refusal(CRASHED, f"certshim cannot judge this object of {resource}: {why}")
 
     def refuse(self, status: int, message: str) -> Reply:
         """Return the answer to what is no review, and count it."""
@@ -145,7 +181,7 @@ def refusal(status: int, message: str) -> Reply:
     return Reply(status, _ENCODER.encode(body))
 
 
-_KINDS: Final = frozenset(
+KINDS: Final = frozenset(
     (
         "certificates",
         "certificaterequests",
@@ -161,7 +197,7 @@ _KINDS: Final = frozenset(
 def _label(request: AdmissionRequest) -> str:
     """Return the resource for the metrics: one of ours, so that nobody can fill them with made-up ones."""
     resource = request.resource.resource
-    return resource if resource in _KINDS else "other"
+    return resource if resource in KINDS else "other"
 
 
 def encoded(uid: str, verdict: Verdict) -> bytes:

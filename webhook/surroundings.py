@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from shim.kube.cluster import Cluster
+from shim.kube.metrics import API
 from shim.kube.transport import connect
 from webhook.approval import Approver
 from webhook.facts import InformedFacts
@@ -36,6 +37,7 @@ class Surroundings:
         self._cluster = Cluster(self._transport)
         self.facts = InformedFacts(self._cluster, settings.ingress)
         self.approver = Approver(self._transport)
+        self.collector = API(self._cluster)
         self._keeper: Keeper | None = None
 
     def start(self) -> None:
@@ -53,8 +55,24 @@ class Surroundings:
 
     @property
     def obstacle(self) -> str:
-        """What keeps the API server from trusting us, for a person to remove; empty when nothing does."""
-        return self._keeper.obstacle if self._keeper is not None else ""
+        """What a new replica waits for: a person who lets the API server trust us, or our view of the cluster.
+
+        Right after CRDs are made, the API server breaks the watches of their kinds off, and a judge that does not see
+        what comes accepts what it should refuse.
+        """
+        if self._keeper is not None and self._keeper.obstacle:
+            return self._keeper.obstacle
+        behind = self._cluster.behind
+        return f"not followed yet: {', '.join(behind)}" if behind else ""
+
+    @property
+    def remark(self) -> str:
+        """What the informers lack; nothing is refused for it, and the audit log names the rules that were skipped."""
+        if unsynced := self._cluster.unsynced:
+            return f"not complete yet, rules that need them are skipped: {', '.join(unsynced)}"
+        if failing := self._cluster.failing:
+            return f"as they were: the API server does not give {', '.join(failing)}"
+        return ""
 
     def probe(self, readiness: Readiness, serving: Serving, stopping: threading.Event) -> None:
         """Have the API server call until it has, or until the process stops."""

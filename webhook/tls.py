@@ -13,7 +13,10 @@ from __future__ import annotations
 import os
 import ssl
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,19 @@ class Serving:
 
     def __init__(self) -> None:
         self._current: ssl.SSLContext | None = None
+        self._expires_at: datetime | None = None
         self.placeholder = True
 
     def use(self, pair: KeyPair, *, placeholder: bool = False) -> None:
         """Serve this from the next handshake on; raises ssl.SSLError, and keeps what it has, for a bad pair."""
         self._current = context_for(pair)
+        self._expires_at = x509.load_pem_x509_certificate(pair.chain).not_valid_after_utc
         self.placeholder = placeholder
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when what is served is valid; None while nobody could trust it."""
+        return None if self.placeholder else self._expires_at
 
     @property
     def problem(self) -> str:

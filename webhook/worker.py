@@ -18,11 +18,16 @@ from gunicorn.workers.gasgi import ASGIWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from webhook.connection import Connection
     from webhook.deadlines import Deadlines
     from webhook.lookups import LookUps
     from webhook.process import Process
     from webhook.site import Site
 
+# A connection that was idle for so long when the process stops is closed.  One that is in use is closed with its next
+# answer: the API server does not send a request again whose connection ended before the answer.
+IDLE_FOR: Final = 1.0
+LOOK_EVERY: Final = 0.1
 HEARTBEAT: Final = 1.0  # seconds; also how old the Date of an answer may be
 
 
@@ -34,6 +39,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     site: Site
     look_ups: LookUps
+    connections: set[Connection]
     parser: Callable[..., Any]
     date: bytes
 
@@ -44,6 +50,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         from webhook.parser import parser_class  # noqa: PLC0415
 
         process: Process = self.asgi
+        self.connections = set()
         self.site, self.parser, self.look_ups = process.site, parser_class(), LookUps(self.loop)
         self._beat()
         process.start()
@@ -63,9 +70,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         while self.alive:
             self._beat()
             await asyncio.sleep(HEARTBEAT)
+        ending = asyncio.create_task(self._end_idle())
         await self._shutdown()
+        ending.cancel()
         self.look_ups.stop()
         process.stop()
+
+    async def _end_idle(self) -> None:
+        """Close what is idle: the API server would keep it for a minute and a half."""
+        while True:
+            for connection in tuple(self.connections):
+                connection.end_if_idle(self.loop.time() - IDLE_FOR)
+            await asyncio.sleep(LOOK_EVERY)
 
     def _beat(self) -> None:
         self.notify()

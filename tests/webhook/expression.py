@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-import yaml
-
-from tests.product import MANIFESTS
+from tests.manifests import webhook_configurations
 
 
 def ingress_entries() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the validating and the mutating entry for Ingresses."""
-    objects = list(yaml.safe_load_all((MANIFESTS / "install" / "30-admission.yaml").read_text()))
-    validating, mutating = (
-        entry for one in objects for entry in one["webhooks"] if entry["name"] == "ingress.certshim.io"
-    )
-    return validating, mutating
+    entries = {
+        one["kind"]: entry
+        for one in webhook_configurations()
+        for entry in one["webhooks"]
+        if entry["name"] == "ingress.certshim.io"
+    }
+    return entries["ValidatingWebhookConfiguration"], entries["MutatingWebhookConfiguration"]
 
 
 def _pattern() -> re.Pattern[str]:

@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from certs.api.core import Secret, SecretMeta
+from certs.api.injectable import (
+    ClientConfig,
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+    Webhook,
+)
 from certs.api.meta import ObjectMeta
 from shim.kube.kubeclient import KubeClient
 from shim.kube.transport import connect
 from tests.fakes.apiserver import FakeAPIServer, Status
 from webhook.authority import make_authority, read_authority
-from webhook.configuration import ClientConfig, MutatingWebhookConfiguration, ValidatingWebhookConfiguration, Webhook
 from webhook.keeper import LOOK_AGAIN, SPREAD, Keeper, Names
 from webhook.tls import Serving
 
@@ -161,12 +166,20 @@ def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     assert serving.listening_context() is not first
 
 
-@pytest.mark.parametrize("key", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cert-manager.io/inject-ca-from",
+        "cert-manager.io/inject-ca-from-secret",
+        "cert-manager.io/inject-apiserver-ca",
+        "certmanager.k8s.io/inject-ca-from",
+    ],
+)
 def test_a_configuration_that_the_cainjector_writes_is_left_alone(
     server: FakeAPIServer, client: KubeClient, key: str
 ) -> None:
     """Two writers of one field would never end; the other configurations are ours all the same."""
-    annotations = {f"cert-manager.io/{key}": "cert-manager/cert-manager-webhook-ca"}
+    annotations = {key: "cert-manager/cert-manager-webhook-ca"}
     entry = Webhook("webhook.cert-manager.io", ClientConfig(b"theirs"))
     server.put(ValidatingWebhookConfiguration(ObjectMeta(name=KINDS, annotations=annotations), (entry,)))
     keeper = Keeper(client, Serving(), NAMES)
@@ -177,8 +190,8 @@ def test_a_configuration_that_the_cainjector_writes_is_left_alone(
     assert bundles(client, INGRESSES) == {secret(client).data["ca.crt"]}
     assert keeper.obstacle == (
         f"cannot write caBundle of ValidatingWebhookConfiguration cert-manager-webhook: its annotation "
-        f"cert-manager.io/{key} has cert-manager's cainjector write it, too; uninstall cert-manager, then run: "
-        f"kubectl annotate validatingwebhookconfiguration cert-manager-webhook cert-manager.io/{key}-"
+        f"{key} has a CA injector write it; run: "
+        f"kubectl annotate validatingwebhookconfiguration cert-manager-webhook {key}-"
     )
 
 

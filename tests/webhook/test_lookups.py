@@ -61,6 +61,7 @@ class Host:
     parser: Any = field(default_factory=parser_class)
     alive: bool = True
     nr_conns: int = 0
+    connections: set[Connection] = field(default_factory=set)
     date: bytes = b"now"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import jsonpatch
 import pytest
 
+from certs.facts import NothingKnown
+from certs.health import Finding, found
 from certs.judge import Judge
 from certs.problems import Problem
 from certs.rules.approval import Question, not_permitted
@@ -82,7 +84,7 @@ def test_only_a_probe_closes_its_connection(reviewer: Reviewer) -> None:
 @pytest.mark.parametrize("path", [MUTATE, VALIDATE])
 def test_flask_route_answers_the_same(reviewer: Reviewer, path: str) -> None:
     body = review("ingresses", "Ingress", ingress(), group="networking.k8s.io")
-    client = create_app(reviewer, healthy=str, ready=str).test_client()
+    client = create_app(reviewer, healthy=tuple, ready=tuple).test_client()
 
     answered = client.post(path, data=body, content_type="application/json", base_url="https://webhook")
 
@@ -132,7 +134,7 @@ def test_an_approval_waits_for_a_look_up() -> None:
 def test_flask_route_looks_up_too() -> None:
     strict = Strict()
     reviewer = Reviewer(Judge(), approver=strict)
-    client = create_app(reviewer, healthy=str, ready=str).test_client()
+    client = create_app(reviewer, healthy=tuple, ready=tuple).test_client()
 
     answered = client.post(VALIDATE, data=approval(), content_type="application/json", base_url="https://webhook")
 
@@ -141,8 +143,50 @@ def test_flask_route_looks_up_too() -> None:
     assert 0 < strict.deadline - time.monotonic() <= LOOKED_UP_WITHIN
 
 
+class Broken(NothingKnown):
+    """Facts with a mistake in them, as a rule may have one."""
+
+    def admission_of(self, namespace: str) -> str:
+        raise LookupError("something nobody thought of")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "resource", "operation"),
+    [
+        (VALIDATE, review("certificates", "Certificate", certificate()), "certificates", "CREATE"),
+        (MUTATE, review("ingresses", "Ingress", ingress("a.test"), group="networking.k8s.io"), "ingresses", "CREATE"),
+    ],
+    ids=["validate", "mutate"],
+)
+def test_a_mistake_is_answered_logged_and_counted(
+    path: str, body: bytes, resource: str, operation: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By 500, so that the API server says so, and does what `failurePolicy` says; the traceback is in the log."""
+    reviewer = Reviewer(Judge(facts=Broken()))
+
+    reply = reviewer.answer(path, "application/json", body)
+
+    assert reply.status == 500
+    assert json.loads(reply.body)["message"] == (
+        f"certshim cannot judge this object of {resource}: it has made a mistake, which its log shows"
+    )
+    assert reviewer.tally.verdicts == {Count(path, resource, operation, 500): 1}
+    (record,) = caplog.records
+    assert record.getMessage() == "review crashed"
+    assert record.exc_info is not None
+    assert record.__dict__["object"] == "team/shop"
+
+
+def test_mistakes_are_counted_from_zero_on(reviewer: Reviewer) -> None:
+    """Else Prometheus would not see the first one."""
+    page = create_app(reviewer, healthy=tuple, ready=tuple).test_client().get("/metrics").text
+
+    zero = 'certshim_webhook_reviews_total{code="500",operation="UPDATE",path="/mutate",resource="ingresses"} 0.0'
+    assert zero in page
+
+
 def test_reviews_are_not_taken_without_tls(reviewer: Reviewer) -> None:
-    client = create_app(reviewer, healthy=str, ready=str).test_client()
+    client = create_app(reviewer, healthy=tuple, ready=tuple).test_client()
 
     answered = client.post(VALIDATE, data=b"{}", content_type="application/json", base_url="http://webhook")
 
@@ -153,13 +197,23 @@ def test_reviews_are_not_taken_without_tls(reviewer: Reviewer) -> None:
     ("path", "status", "text"),
     [
         ("/livez", 200, "ok\n"),
-        ("/healthz", 500, "no certificate\n"),
-        ("/readyz", 503, "not called\n"),
+        ("/livez?verbose", 200, "livez check passed\n"),
+        ("/healthz", 500, "serving-certificate: there is none\n"),
+        ("/readyz", 503, "called-by-api-server: not yet\n"),
+        ("/readyz?verbose", 503, "[-]called-by-api-server failed: not yet\n[+]informers ok\nreadyz check failed\n"),
         ("/nowhere", 404, '{"kind":"Status"'),
     ],
 )
 def test_health(reviewer: Reviewer, path: str, status: int, text: str) -> None:
-    client = create_app(reviewer, healthy=lambda: "no certificate", ready=lambda: "not called").test_client()
+    """Each check is named, and says in words why it fails."""
+
+    def no_certificate() -> tuple[Finding, ...]:
+        return (found("serving-certificate", "there is none"),)
+
+    def not_called() -> tuple[Finding, ...]:
+        return found("called-by-api-server", "not yet"), found("informers", "")
+
+    client = create_app(reviewer, healthy=no_certificate, ready=not_called).test_client()
 
     answered = client.get(path)
 
@@ -169,7 +223,7 @@ def test_health(reviewer: Reviewer, path: str, status: int, text: str) -> None:
 def test_metrics(reviewer: Reviewer) -> None:
     reviewer.answer(VALIDATE, "application/json", review("certificates", "Certificate", certificate()))
 
-    page = create_app(reviewer, healthy=str, ready=str).test_client().get("/metrics").text
+    page = create_app(reviewer, healthy=tuple, ready=tuple).test_client().get("/metrics").text
 
     expected = (
         'certshim_webhook_reviews_total{code="200",operation="CREATE",path="/validate",resource="certificates"} 1.0'

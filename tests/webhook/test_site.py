@@ -19,7 +19,7 @@ HEADERS = ((b"host", b"x"), (b"content-type", b"application/json"))
 @pytest.fixture
 def site() -> Site:
     reviewer = Reviewer(Judge())
-    return Site(reviewer, create_app(reviewer, healthy=str, ready=str))
+    return Site(reviewer, create_app(reviewer, healthy=tuple, ready=tuple))
 
 
 @pytest.mark.parametrize("target", [b"/validate", b"/validate?timeout=10s", b"/%76alidate"])
