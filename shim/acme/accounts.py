@@ -52,12 +52,14 @@ class Accounts:
         key_pem: bytes,
         *,
         account_uri: str = "",
+        next_key: bytes = b"",
         ca_bundle: bytes = b"",
         skip_tls_verify: bool = False,
     ) -> Gateway:
         """Return the gateway; raises `WaitingForUser` when key or bundle cannot be used.
 
-        `account_uri` is what the issuer's status holds; an empty one leaves what the gateway knows.
+        `account_uri` is what the issuer's status holds; an empty one leaves what the gateway knows.  `next_key` is what
+        the account may have got meanwhile.
         """
         trust = Trust(ca_bundle, skip_tls_verify)
         place = (server, hashlib.sha256(key_pem).hexdigest(), trust.fingerprint)
@@ -68,7 +70,16 @@ class Accounts:
             _keep(self._gateways, place, gateway)
         if account_uri:
             gateway.use_account(account_uri)
+        if next_key:
+            gateway.expect_key(next_key)
         return gateway
+
+    def forget(self, gateway: Gateway) -> None:
+        """Drop a gateway whose account has another key now: should its key come back, it is another account's."""
+        with self._lock:
+            places = [place for place, kept in self._gateways.items() if kept is gateway]
+            for place in places:
+                del self._gateways[place]
 
     def register(
         self, gateway: Gateway, email: str = "", *, external_account: ExternalAccount | None = None

@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from certs.decide.limits import LIMITED
 from certs.outcomes import RateLimited
 from shim.acme.problems import AccountLimited
 
@@ -52,7 +53,7 @@ class Gate:
             f"{attempt}: the CA limits how many orders this account may begin: its turn is at "
             f"{slot:%Y-%m-%d %H:%M:%S} UTC",
             until=slot,
-            reason="RateLimited",
+            reason=LIMITED,
         )
 
     def close(self, account: tuple[str, str], uid: str, limited: AccountLimited) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urljoin
@@ -22,7 +23,7 @@ import msgspec
 from acme.messages import NewRegistration, Registration, UpdateRegistration
 from josepy.b64 import b64encode
 
-from certs.outcomes import Failure, Permanent, Transient
+from certs.outcomes import Failure, Permanent, Transient, WaitingForUser
 from certs.pki import pem
 from certs.pki.names import canonical_dns_names
 from shim.acme import wire
@@ -54,6 +55,7 @@ class Gateway:
     def __init__(self, server: str, key: AccountKey, transport: Transport, *, account_uri: str = "") -> None:
         """`server` is the directory's URL; `account_uri` is known from an earlier registration, or empty."""
         self._session = Session(server, key, transport, account_uri)
+        self._expected = b""
 
     @property
     def server(self) -> str:
@@ -68,6 +70,13 @@ class Gateway:
     def use_account(self, uri: str) -> None:
         """Take an account URL that was stored by an earlier process."""
         self._session.account_uri = uri
+
+    def expect_key(self, pem: bytes) -> None:
+        """Take it that the account may have got this key meanwhile; one that cannot be used is left alone."""
+        if pem != self._expected:
+            self._expected = pem
+            with suppress(WaitingForUser):
+                self._session.successor = AccountKey(pem)
 
     def key_authorization(self, token: str) -> str:
         """Return the key authorization for a challenge's token (§8.1); no exchange.
@@ -123,9 +132,10 @@ class Gateway:
     def change_key(self, new: AccountKey) -> None:
         """Have the account belong to another key from now on (§7.3.5).
 
-        This gateway's key is of no use afterwards: store the new one before, and make a gateway of it, with the
-        same account URL.  Afterwards, and after a crash, ask with `find_account` which of the two keys has the
-        account: there are servers that answer 200 where they should refuse a key that has another.
+        Store the new key before, and make a gateway of it afterwards, with the same account URL; this one goes on with
+        the new key by itself, as soon as the server does not take the old.  Afterwards, and after a crash, ask with
+        `find_account` which of the two keys has the account: there are servers that answer 200 where they should refuse
+        a key that has another.
         """
         uri = self.account_uri
         attempt = f"cannot change the key of the ACME account {uri or 'at ' + self._session.host}"
@@ -134,6 +144,7 @@ class Gateway:
         if not url:
             raise Permanent(f"{attempt}: the server does not offer it: keep the key", reason="KeyChangeNotOffered")
         inner = new.consent(self._session.key, account_uri=uri, url=url)
+        self._session.successor = new
         self._session.post(attempt, "key_change", url, inner, deadline=deadline)
 
     def deactivate_account(self) -> Account:
@@ -216,10 +227,12 @@ class Gateway:
         return _read(attempt, lambda: wire.read_order(answer, order_url))
 
     def certificate(self, url: str) -> IssuedChain:
-        """Download a chain (§7.4.2), leaf first, as PEM."""
+        """Download a chain (§7.4.2), leaf first, as PEM; raises `OrderGone` when the server forgot it."""
         attempt = f"cannot download the certificate {url}"
         media_type = "application/pem-certificate-chain"
-        answer = self._session.post(attempt, "fetch_cert", url, accept=media_type, limit=pem.MAX_CHAIN)
+        answer = self._session.post(
+            attempt, "fetch_cert", url, accept=media_type, limit=pem.MAX_CHAIN, refused=forgotten
+        )
         try:
             pem.blocks(answer.body, "certificate chain", pem.MAX_CHAIN)
         except pem.InvalidPEM as error:
@@ -238,7 +251,9 @@ class Gateway:
 
     def _open_account(self, attempt: str, action: str, message: Registration, deadline: float) -> Account:
         url = self._session.endpoints(deadline).new_account
-        answer = self._session.post(attempt, action, url, _json(message), deadline=deadline, with_key=True)
+        answer = self._session.post(
+            attempt, action, url, _json(message), deadline=deadline, with_key=True, refused=_of_registering
+        )
         location = answer.headers.get("Location", "")
         if not location:
             raise Permanent(f"{attempt}: the server did not name the account's URL", reason="ACME")
@@ -294,6 +309,16 @@ def _require_same(attempt: str, asked: Iterable[str], answered: Iterable[str]) -
             f"{_listed(sorted(differing))}: report it to the CA",
             reason="IdentifierMismatch",
         )
+
+
+def _of_registering(attempt: str, refusal: Refusal) -> Failure:
+    if refusal.problem is None or refusal.problem.type != "unauthorized":
+        return failure(attempt, refusal)
+    return WaitingForUser(
+        f"{attempt}: {refusal.problem}: if the account was deactivated, delete the Secret of its key to have a new one "
+        "made; with an external account, copy keyID and key again from the CA",
+        reason="Unauthorized",
+    )
 
 
 def _of_replacing(attempt: str, refusal: Refusal) -> Failure:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from certs.decide.limits import pace_of_account
+from certs.decide.limits import LIMITED, pace_of_account
 from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from shim.acme.resources import ProblemDocument
 
@@ -66,7 +66,7 @@ class Refusal:
 _Kind = type[Transient] | type[WaitingForUser] | type[Permanent]
 
 # The type, its failure class, and what to do about it.
-_BY_TYPE: Final[dict[str, tuple[_Kind, str]]] = {
+BY_TYPE: Final[dict[str, tuple[_Kind, str]]] = {
     "accountDoesNotExist": (AccountGone, "the account will be registered again"),
     "alreadyReplaced": (AlreadyReplaced, "order without replaces"),
     "badCSR": (Permanent, "change spec.privateKey or the names of the Certificate"),
@@ -107,7 +107,8 @@ def failure(attempt: str, refusal: Refusal) -> Failure:
     is_limit = refusal.status == 429 or (problem is not None and problem.type == "rateLimited")
     if is_limit or (refusal.status == 503 and refusal.retry_at is not None):
         until = refusal.retry_at or refusal.received_at + UNNAMED_LIMIT
-        return _limited(f"{sentence} until {until:%Y-%m-%d %H:%M:%S} UTC", refusal, until)
+        reason = LIMITED if is_limit else _reason(problem)
+        return _limited(f"{sentence} until {until:%Y-%m-%d %H:%M:%S} UTC", refusal, until, reason)
     return kind(sentence, reason=_reason(problem))
 
 
@@ -123,9 +124,8 @@ def forgotten(attempt: str, refusal: Refusal) -> Failure:
     return failure(attempt, refusal)
 
 
-def _limited(sentence: str, refusal: Refusal, until: datetime) -> RateLimited:
+def _limited(sentence: str, refusal: Refusal, until: datetime, reason: str) -> RateLimited:
     """Return the limit for whom it concerns: a server that is overloaded has none in mind."""
-    reason = _reason(refusal.problem)
     pace = pace_of_account(refusal.problem.detail) if refusal.problem is not None else None
     if pace is not None:
         return AccountLimited(sentence, until=until, reason=reason, pace=pace, only_new=True)
@@ -135,8 +135,8 @@ def _limited(sentence: str, refusal: Refusal, until: datetime) -> RateLimited:
 
 
 def _classify(refusal: Refusal) -> tuple[_Kind, str]:
-    if refusal.problem is not None and refusal.problem.type in _BY_TYPE:
-        return _BY_TYPE[refusal.problem.type]
+    if refusal.problem is not None and refusal.problem.type in BY_TYPE:
+        return BY_TYPE[refusal.problem.type]
     match refusal.status:
         case 429:
             return Transient, "nothing to do but wait"

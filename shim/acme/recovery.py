@@ -2,13 +2,13 @@
 
 `newOrder` is the one exchange that cannot be repeated without consequence: a crash, or a lost answer, between the
 CA's making the order and our storing its URL leaves an order that nobody knows.  Boulder hands the same pending order
-out again for the same names.  Others may list an account's orders (RFC 8555 §7.1.2.1); there we look.
-What has no such list costs a second order, which expires by itself.
+out again for the same names, to others too (`certs.decide.sharing`).  Others may list an account's orders (RFC 8555
+§7.1.2.1); there we look.  What has no such list costs a second order, which expires by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from certs.api.order import ACMEState
@@ -22,10 +22,15 @@ _LOOKED_AT: Final = 10
 _ALIVE: Final = frozenset((ACMEState.PENDING, ACMEState.READY, ACMEState.PROCESSING))
 
 
-def find_order(gateway: Gateway, identifiers: Iterable[str]) -> OrderResource | None:
-    """Return the newest order of the account for exactly these names that can still be issued, or None."""
+def find_order(
+    gateway: Gateway, identifiers: Iterable[str], *, free: Callable[[str], bool] = lambda _url: True
+) -> OrderResource | None:
+    """Return the newest order of the account for exactly these names that can still be issued, or None.
+
+    `free` tells of a URL whether the order is nobody else's.
+    """
     names = {name.lower() for name in identifiers}
-    for url in reversed(_listed(gateway)[-_LOOKED_AT:]):
+    for url in filter(free, reversed(_listed(gateway)[-_LOOKED_AT:])):
         order = gateway.order(url)
         if order.status in _ALIVE and {name.lower() for name in order.identifiers} == names:
             return order

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-from certs.outcomes import Failure, Permanent, Transient, WaitingForUser
+from certs.outcomes import Failure, Permanent, Transient, Unwatched
 from shim.acme import wire
 from shim.acme.nonces import Nonces
 from shim.acme.problems import AccountGone, Refusal, failure
@@ -23,6 +23,9 @@ from shim.acme.transport import MAX_JSON, Answer, Transport, address
 NONCE_ATTEMPTS: Final = 20  # a server that rejects every second nonce makes us fail once in a million times
 POST_AS_GET: Final = b""  # RFC 8555 §6.3: the empty string, not an empty object
 
+# A signature that does not fit is malformed to Boulder and Pebble, or of another algorithm if the keys' kinds differ.
+UNFIT_SIGNATURE: Final = frozenset(("malformed", "unauthorized", "badSignatureAlgorithm", "badPublicKey"))
+
 Refused = Callable[[str, Refusal], Failure]
 
 
@@ -32,7 +35,8 @@ class Session:
     def __init__(self, server: str, key: AccountKey, transport: Transport, account_uri: str) -> None:
         self.server: Final = server
         self.host: Final = address(server)[1]
-        self.key: Final = key
+        self.key = key
+        self.successor: AccountKey | None = None
         self.account_uri = account_uri
         self._transport = transport
         self._nonces = Nonces()
@@ -67,24 +71,41 @@ class Session:
     ) -> Answer:
         """Make one signed exchange and return its success; what is none is raised as `refused` tells.
 
-        `with_key` carries the public key instead of the account's URL (§6.2: newAccount).
+        `with_key` carries the public key instead of the account's URL (§6.2: newAccount).  What the server does not
+        take by this key is signed with its successor, if there is one: another may have changed the account's key.
         """
         until = deadline or self.deadline()
         account_uri = "" if with_key else self._require_account(attempt)
         self._require_secure(attempt, url)
+        key, first = self.key, None
         for _ in range(NONCE_ATTEMPTS):
             nonce = self._nonces.take() or self._new_nonce(attempt, until)
-            body = self.key.sign(payload, url=url, nonce=nonce, account_uri=account_uri)
+            body = key.sign(payload, url=url, nonce=nonce, account_uri=account_uri)
             answer = self._transport.exchange(
                 attempt, action, "POST", url, deadline=until, body=body, accept=accept, limit=limit
             )
             self._nonces.add(answer.headers.get("Replay-Nonce"))
             if 200 <= answer.status < 300:
+                if first is not None:
+                    self.key = key
                 return answer
             refusal = _refusal(answer)
-            if refusal.problem is None or refusal.problem.type != "badNonce":
-                raise refused(attempt, refusal)
+            if refusal.problem is not None and refusal.problem.type == "badNonce":
+                continue
+            newer = self._newer_key(key, refusal) if first is None and not with_key else None
+            if newer is None:
+                raise refused(attempt, first or refusal)
+            key, first = newer, refusal
         raise Transient(f"{attempt}: the server rejected {NONCE_ATTEMPTS} nonces in a row", reason="BadNonce")
+
+    def _newer_key(self, key: AccountKey, refusal: Refusal) -> AccountKey | None:
+        """Return the key to try when the server may know the account by another than this one (RFC 8555 §7.3.5).
+
+        There is no type for it.
+        """
+        if refusal.problem is None or refusal.problem.type not in UNFIT_SIGNATURE:
+            return None
+        return self.key if self.key is not key else self.successor
 
     def get(self, attempt: str, action: str, url: str) -> Answer:
         """Make one exchange without a signature, as only directory, nonces and renewal information allow."""
@@ -113,7 +134,8 @@ class Session:
             return wire.read_directory(answer)
         except wire.Unreadable as error:
             told = error if answer.status == 200 else f"the server answered {answer.status}"
-            raise WaitingForUser(
+            # The wrong URL, or the right one of a server that is not itself: nothing tells when it is mended.
+            raise Unwatched(
                 f"{attempt}: {told}: check that spec.acme.server is the URL of an ACME directory",
                 reason="InvalidConfig",
             ) from error

@@ -18,9 +18,10 @@ from acme.jws import JWS
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from josepy.b64 import b64decode, b64encode
-from josepy.jwa import ES256, ES384, ES512, HS256, RS256, JWASignature
+from josepy.jwa import ES256, ES384, ES512, HS256, HS384, HS512, RS256, JWASignature
 from josepy.jwk import JWK, JWKEC, JWKRSA, JWKOct
 
+from certs.api.certificate import KeyAlgorithm
 from certs.outcomes import WaitingForUser
 from certs.pki.keys import InvalidKey, PrivateKeyPEM, decode_key, encode_key
 from shim.keys import generate_key
@@ -30,15 +31,20 @@ _CURVES: Final[dict[str, JWASignature]] = {
     "secp384r1": ES384,
     "secp521r1": ES512,
 }
+_MACS: Final[dict[str, JWASignature]] = {"HS256": HS256, "HS384": HS384, "HS512": HS512}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,512}")  # RFC 8555 §8.1: base64url
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalAccount:
-    """What a CA gave to bind the ACME account to one that it knows; `hmac_key` as it gave it (base64url or base64)."""
+    """What a CA gave to bind the ACME account to one that it knows; `hmac_key` as it gave it (base64url or base64).
+
+    `algorithm` is one of HS256, HS384 and HS512; RFC 8555 §7.3.4 leaves the choice to the client.
+    """
 
     key_id: str
     hmac_key: str = field(repr=False)
+    algorithm: str = "HS256"
 
 
 class AccountKey:
@@ -64,7 +70,18 @@ class AccountKey:
                 )
         der = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         self.hash: Final = base64.b64encode(hashlib.sha256(der).digest()).decode()
+        self.bits: Final = key.key_size
         self._thumbprint = b64encode(self._jwk.thumbprint()).decode()
+
+    @property
+    def thumbprint(self) -> str:
+        """What the answers of its challenges end with, RFC 7638; public."""
+        return self._thumbprint
+
+    @property
+    def algorithm(self) -> KeyAlgorithm:
+        """RSA or ECDSA."""
+        return KeyAlgorithm.RSA if self._algorithm is RS256 else KeyAlgorithm.ECDSA
 
     def sign(self, payload: bytes, *, url: str, nonce: str, account_uri: str = "") -> bytes:
         """Return the signed request; without an account URI it carries the public key itself."""
@@ -83,7 +100,7 @@ class AccountKey:
         """Return the `externalAccountBinding` for this key, RFC 8555 §7.3.4."""
         public = self._jwk.public_key().json_dumps().encode()
         secret = JWKOct(key=_decode_hmac_key(external.hmac_key))
-        signed = JWS.sign(public, key=secret, alg=HS256, nonce=None, url=url, kid=external.key_id)
+        signed = JWS.sign(public, key=secret, alg=_MACS[external.algorithm], nonce=None, url=url, kid=external.key_id)
         binding: dict[str, object] = signed.to_json()
         return binding
 

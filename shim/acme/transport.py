@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
-from urllib3.exceptions import HTTPError, InsecureRequestWarning
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
 from certs.outcomes import Transient, WaitingForUser
@@ -77,12 +77,17 @@ def _unwatched(_: Exchange) -> None:
     pass
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to speak to servers.
 
     `total_seconds` bounds an exchange; some CAs sign within newOrder or finalize and take half a minute.
-    `observe` is called after each exchange, from the thread that made it.
+    `observe` is called after each exchange, from the thread that made it; `may_send` is asked right before it: whoever
+    has lost the lease meanwhile must not order what another orders.
     """
 
     user_agent: str = "certshim"
@@ -90,6 +95,7 @@ class Settings:
     total_seconds: float = 60.0
     now: Callable[[], datetime] = _utc_now
     observe: Callable[[Exchange], None] = _unwatched
+    may_send: Callable[[], bool] = _always
     environment_proxies: Mapping[str, str] = field(default_factory=urllib.request.getproxies)
 
 
@@ -136,6 +142,8 @@ class Transport:
             raise WaitingForUser(
                 f"{attempt}: {url!r} is no http or https URL: correct spec.acme.server", reason="InvalidConfig"
             )
+        if not self.settings.may_send():
+            raise Transient(f"{attempt}: this process does not hold the lease any more; another goes on")
         started, status = time.monotonic(), _FAILED
         try:
             response = self._send(method, url, host=host, deadline=deadline, body=body, accept=accept)
@@ -193,6 +201,8 @@ def _read(response: BaseHTTPResponse, attempt: str, limit: int) -> bytes:
 
 
 def _reason(error: HTTPError) -> str:
+    if isinstance(error, NewConnectionError):  # which urllib3 has among the timeouts: it was refused, or has no address
+        return f"{str(error).partition(': ')[2]}: check its address, network policies and proxies"
     if isinstance(error, PoolTimeoutError | TimeoutError) or isinstance(error.__cause__, TimeoutError):
         return "no complete answer in time: check its address, network policies and proxies"
     if isinstance(error, urllib3.exceptions.SSLError):

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from certs.api.order import ACMEChallenge, ACMEState
+from certs.decoders import decode
 from shim.acme.resources import Account, AuthorizationResource, Directory, OrderResource, ProblemDocument, RenewalInfo
 from shim.acme.retry_after import retry_after
 from shim.acme.transport import Answer
@@ -205,7 +206,7 @@ def read_problem(answer: Answer) -> ProblemDocument | None:
     It is one when it says so (RFC 7807 §3) or when its type is ACME's; any other JSON with a `detail` is not.
     """
     try:
-        wire = msgspec.json.decode(answer.body, type=_Problem)
+        wire = decode(answer.body, _Problem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     says_so = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/problem+json"
@@ -228,7 +229,7 @@ def _shown(text: str) -> str:
 
 def _decode(answer: Answer, kind: type[_WireT]) -> _WireT:
     try:
-        return msgspec.json.decode(answer.body, type=kind)
+        return decode(answer.body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # The error names a path and a type, never a value.
         raise Unreadable(f"the answer is not what RFC 8555 says: {error}") from error

@@ -7,23 +7,22 @@ failing ROUTINE keys sink to.
     pick:  the first level that has keys, unless another was passed over EIGHT times in a row;
            of that level the namespace whose turn it is;  of that namespace the key that waited longest
 
-Each level is a ring of namespaces, each namespace a line of keys.  A namespace that was served goes
-to the end of the ring, so ten thousand keys of one tenant put one key, not ten thousand, before
-another tenant's first.  Everything here is O(1) in the number of keys: `OrderedDict` is a linked
-list with an index, so a key can also leave the middle of a line when a better lane asks for it.
+Each level is a ring of namespaces, each namespace a line of keys (`ring`): ten thousand keys of one tenant
+put one key, not ten thousand, before another tenant's first.  Everything here is O(1) in the number of
+keys, and a key can also leave the middle of a line when a better lane asks for it.
 
 No locks and no time of its own: `WorkQueue` brings both.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Final
 
 from shim.engine.reconciler import Key, Lane
+from shim.engine.ring import Ring
 
-LEVELS: Final = len(Lane) + 1
+LEVEL_NAMES: Final = (*(lane.name.lower() for lane in Lane), "sunk")
+LEVELS: Final = len(LEVEL_NAMES)
 
 # Eight: under a flood each lower level gets a ninth of the picks, and the first keeps more than half.
 # Smaller starves those who look; larger makes a poll, somebody's next step, wait visibly.
@@ -41,38 +40,16 @@ def level_of(lane: Lane, failures: int) -> int:
     return lane + (1 if failures >= SINKS_AFTER else 0)
 
 
-@dataclass(slots=True)
 class _Level:
-    """A ring of namespaces, each with its line of keys and the moment since which each waits."""
+    """The keys that wait on a level, with the moment since which each does."""
 
-    ring: OrderedDict[str, OrderedDict[Key, float]] = field(default_factory=OrderedDict)
-    size: int = 0
-    passed_over: int = 0
+    def __init__(self) -> None:
+        self.keys: Ring[Key, float] = Ring()
+        self.passed_over = 0
 
-    def put(self, key: Key, since: float) -> None:
-        self.ring.setdefault(key.namespace, OrderedDict())[key] = since
-        self.size += 1
-
-    def take_next(self) -> tuple[Key, float]:
-        namespace, line = next(iter(self.ring.items()))
-        picked = line.popitem(last=False)
-        self.ring.move_to_end(namespace)
-        self._left(namespace)
-        return picked
-
-    def take(self, key: Key) -> float:
-        since = self.ring[key.namespace].pop(key)
-        self._left(key.namespace)
-        return since
-
-    def oldest(self) -> float | None:
-        return min((next(iter(line.values())) for line in self.ring.values()), default=None)
-
-    def _left(self, namespace: str) -> None:
-        self.size -= 1
-        if not self.ring[namespace]:
-            del self.ring[namespace]
-        if not self.size:
+    def left(self) -> None:
+        """Note that a key has gone: who has none is passed over by nobody."""
+        if not self.keys:
             self.passed_over = 0
 
 
@@ -89,13 +66,18 @@ class Lanes:
         if waits_on is not None:
             if waits_on <= level:
                 return
-            since = self._levels[waits_on].take(key)
+            left = self._levels[waits_on]
+            since = left.keys.take(key)
+            left.left()
         self._level_of[key] = level
-        self._levels[level].put(key, since)
+        self._levels[level].keys.put(key.namespace, key, since)
 
-    def pick(self) -> tuple[Key, float] | None:
-        """Take out the key whose turn it is, with the moment since which it waited; None: nobody waits."""
-        waiting = [level for level in self._levels if level.size]
+    def pick(self) -> tuple[Key, float, int] | None:
+        """Take out the key whose turn it is, with the moment since which it waited, and on which level.
+
+        None: nobody waits.
+        """
+        waiting = [level for level in self._levels if level.keys]
         if not waiting:
             return None
         chosen = max(waiting, key=lambda level: level.passed_over)
@@ -103,13 +85,13 @@ class Lanes:
             chosen = waiting[0]
         for level in waiting:
             level.passed_over = 0 if level is chosen else level.passed_over + 1
-        key, since = chosen.take_next()
-        del self._level_of[key]
-        return key, since
+        key, since = chosen.keys.take_next()
+        chosen.left()
+        return key, since, self._level_of.pop(key)
 
     def sizes(self) -> tuple[int, ...]:
         """Return how many keys wait on each level."""
-        return tuple(level.size for level in self._levels)
+        return tuple(len(level.keys) for level in self._levels)
 
     def oldest(self) -> float | None:
         """Return the moment since which the first of the waiting waits.  O(namespaces): for a scrape, not for a pick.
@@ -117,7 +99,7 @@ class Lanes:
         Within a namespace's line it looks at the first alone; behind it may stand, for a moment,
         a key that came from a lower level and waited longer.
         """
-        return min((since for level in self._levels if (since := level.oldest()) is not None), default=None)
+        return min((since for level in self._levels for since in level.keys.heads()), default=None)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._level_of

@@ -26,7 +26,7 @@ from typing import Final, Generic
 
 import structlog
 
-from certs.outcomes import Done, Failure, Permanent, RateLimited, Transient, Wait, WaitingForUser
+from certs.outcomes import Done, Failure, Permanent, RateLimited, Transient, Unwatched, Wait, WaitingForUser
 from shim.engine.figures import Ending
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane, ObservedT, Reconciler, StepT
@@ -57,6 +57,11 @@ def no_hook(_stage: Stage, _key: Key, _step: object) -> None:
     """Do nothing: the hook of a process that is not under test."""
 
 
+def always() -> bool:
+    """Return True: the permission of a process that has no rival."""
+    return True
+
+
 def utc_now() -> datetime:
     """Return the wall clock, aware, in UTC."""
     return datetime.now(UTC)
@@ -64,10 +69,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a turn ended and how many acts succeeded in it."""
+    """How a turn ended, how many acts succeeded in it, and the reason of its failure if it failed."""
 
     ending: Ending
     steps: int
+    reason: str = ""
+
+
+class _Overtaken(Exception):
+    """Somebody else may be at work by now."""
 
 
 @dataclass(slots=True)
@@ -78,12 +88,15 @@ class _Turn(Generic[ObservedT, StepT]):
     observed: ObservedT | None = None
     step: StepT | None = None  # the last that was taken
     steps: int = 0
+    reason: str = ""  # of its failure
 
 
 class Loop(Generic[ObservedT, StepT]):
     """The loop of one controller.
 
     `hook` is called before and after each act with the step: tests end the process there.
+    `may_act` is asked right before each act and each report: a leader that was frozen and has been followed by another
+    wakes up in the middle of a turn, and must do no more.
     """
 
     def __init__(
@@ -93,25 +106,29 @@ class Loop(Generic[ObservedT, StepT]):
         *,
         now: Callable[[], datetime] = utc_now,
         hook: Hook = no_hook,
+        may_act: Callable[[], bool] = always,
     ) -> None:
         self.name = reconciler.name
         self._reconciler = reconciler
         self._queue = queue
         self._now = now
         self._hook = hook
+        self._may_act = may_act
 
     def turn(self, key: Key) -> Ended:
         """Move a key as far as it goes, and schedule its next turn; raises nothing."""
         turn = _Turn[ObservedT, StepT](key)
         try:
             ending = self._run(turn)
+        except _Overtaken:
+            ending = Ending.STOPPED
         except Failure as failure:
             ending = self._fail(turn, failure)
         except KubeError as error:
             ending = self._refused(turn, error)
         except Exception as error:  # noqa: BLE001 -- the one place: a mistake in one controller must not stop the others
             ending = self._crashed(turn, error)
-        return Ended(ending, turn.steps)
+        return Ended(ending, turn.steps, turn.reason)
 
     def _run(self, turn: _Turn[ObservedT, StepT]) -> Ending:
         for _ in range(MOST_STEPS):
@@ -137,6 +154,8 @@ class Loop(Generic[ObservedT, StepT]):
     def _act(self, turn: _Turn[ObservedT, StepT], observed: ObservedT, step: StepT, now: datetime) -> None:
         turn.step = step
         self._hook(Stage.BEFORE, turn.key, step)
+        if not self._may_act():
+            raise _Overtaken
         self._reconciler.act(observed, step, now)
         self._hook(Stage.AFTER, turn.key, step)
         turn.steps += 1
@@ -173,7 +192,7 @@ class Loop(Generic[ObservedT, StepT]):
         return Ending.CRASHED
 
     def _fail(self, turn: _Turn[ObservedT, StepT], failure: Failure, *, at_least: float = 0.0) -> Ending:
-        now = self._now()
+        now, turn.reason = self._now(), failure.reason
         ending, retry_at = self._schedule(turn.key, failure, now, at_least)
         log.warning(
             "turn failed",
@@ -183,7 +202,7 @@ class Loop(Generic[ObservedT, StepT]):
             retry_at=retry_at and retry_at.isoformat(),
             **_fields(turn),
         )
-        if turn.observed is not None:
+        if turn.observed is not None and self._may_act():
             self._report(turn.key, turn.observed, failure, retry_at, now)
         return ending
 
@@ -193,6 +212,9 @@ class Loop(Generic[ObservedT, StepT]):
                 self._queue.failed(key)
                 self._queue.add(key, Lane.POLL, after=(until - now).total_seconds())
                 return Ending.RATE_LIMITED, until
+            case Unwatched():
+                after = self._queue.retry(key, TRANSIENT, at_least=at_least)
+                return Ending.WAITING_FOR_USER, now + timedelta(seconds=after)
             case WaitingForUser():
                 self._queue.failed(key)
                 self._queue.add(key, Lane.ROUTINE, after=WAITING_FOR_USER)

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shim.engine.lanes import Lanes, level_of
+from shim.engine.lanes import LEVEL_NAMES, Lanes, level_of
 from shim.engine.reconciler import Key, Lane
 from shim.engine.schedule import Backoff
 
@@ -38,10 +38,11 @@ _SWEEP_FROM: Final = 64
 
 
 class Picked(NamedTuple):
-    """A key that is now in the caller's hand, until `done`, and how many seconds it waited since it was due."""
+    """A key that is now in the caller's hand, until `done`; how many seconds it has waited, and on which level."""
 
     key: Key
     waited: float
+    level: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +227,10 @@ class WorkQueue:
         picked = self._ready.pick()
         if picked is None:
             return None
-        key, since = picked
+        key, since, level = picked
         self._running[key] = None
         self._holders[key] = threading.get_ident()
-        return Picked(key, now - since)
+        return Picked(key, now - since, LEVEL_NAMES[level])
 
     def _failed(self, key: Key) -> int:
         self._failures[key] = self._failures.get(key, 0) + 1

@@ -7,6 +7,7 @@
 | Transient, an unexpected exception   | 1 s, doubling with jitter up to 5 min                 |
 | RateLimited(until)                   | at `until`                                            |
 | WaitingForUser                       | when something changes; to be safe after 10 min       |
+| Unwatched                            | as Transient                                          |
 | Permanent                            | when something changes                                |
 | somebody else was faster (409, 404)  | 0.1 s, doubling up to 10 s, with what it looks like now |
 """
@@ -77,7 +78,7 @@ def later(wait: Wait, now: datetime) -> Later:
     seconds = (wait.until - now).total_seconds()
     if seconds <= 0:
         return Later(Lane.POLL, _WAITED_FOR_THE_PAST)
-    if seconds <= _SOON:
+    if seconds <= _SOON and not wait.patient:
         return Later(Lane.UNDERWAY, seconds)
     lane = Lane.POLL if seconds <= _LONGEST_POLL else Lane.ROUTINE
     return Later(lane, min(seconds, LONGEST_WAIT))

@@ -106,4 +106,6 @@ class Workers:
             steps=ended.steps,
             busy_for=self._clock() - started_at,
             waited_for=picked.waited,
+            level=picked.level,
+            reason=ended.reason,
         )

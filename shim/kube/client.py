@@ -7,10 +7,11 @@ AlreadyExists reads the object, and goes on with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from certs.api.meta import KubeObject
+from certs.patch import Operation
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 
@@ -34,6 +35,11 @@ class Client(Protocol):
         self, kind: type[ObjectT], namespace: str, name: str, patch: Mapping[str, object], *, field_manager: str = ""
     ) -> ObjectT:
         """JSON merge patch."""
+
+    def json_patch(
+        self, kind: type[ObjectT], namespace: str, name: str, operations: Sequence[Operation], *, field_manager: str
+    ) -> ObjectT:
+        """JSON patch, RFC 6902; Conflict when it replaces `/metadata/resourceVersion` by one that is not current."""
 
     def delete(self, kind: type[KubeObject], namespace: str, name: str, *, uid: str = "") -> None:
         """Delete it, only if it has that uid when one is given; a missing object is no error."""

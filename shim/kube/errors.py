@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from certs.decoders import decode
 from certs.outcomes import Permanent, Transient
 
 
@@ -49,6 +50,10 @@ class Unavailable(KubeError):
     """5xx, 429, or no connection, or no answer in time; `retry_after` (seconds) when the server named one."""
 
 
+class NoCredentials(KubeError):
+    """Nothing was asked: there is no kubeconfig, or none that can be read, or not that context in it."""
+
+
 _BY_CODE: dict[int, type[KubeError]] = {
     400: Invalid,
     401: Forbidden,
@@ -69,7 +74,7 @@ class _Status(msgspec.Struct):
 def from_status(attempt: str, code: int, body: bytes, retry_after: float | None = None) -> KubeError:
     """Return the typed error for an answer that is not a success; `attempt` says what was tried on what."""
     try:
-        status = msgspec.json.decode(body, type=_Status)
+        status = decode(body, _Status)
     except msgspec.DecodeError:
         status = _Status(message=f"answered {code} without a Status")
     kind = _BY_CODE.get(code, Unavailable if code == 429 or code >= 500 else KubeError)

@@ -7,6 +7,9 @@
 Reconnecting waits with back-off and jitter, reset only after a stream that lived, so that a server
 which answers and hangs up at once is not hammered.  What fails is logged once per change, not per attempt.
 An object that cannot be decoded is set aside, logged and counted; the last readable one stays.
+A kind that a cluster need not have is given a `Presence`: while the API server does not serve it, or does not let us
+read it, the store is complete and empty, and it is asked for every ten seconds.  Where we may read it only once it is
+there, discovery is asked first: a list would be refused each time, and audit logs are read for refusals.
 
 Stale is possible (a store answers while the server is down), wrong is not: versions order everything.
 Writes do not go through here; see `shim.kube.cluster` for how their answers reach the store.
@@ -26,8 +29,10 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from certs.api.meta import KubeObject, ObjectMeta
+from certs.decoders import decode
 from shim.kube.backoff import Backoff
-from shim.kube.errors import Expired, KubeError, Unavailable, from_status
+from shim.kube.errors import Expired, Forbidden, KubeError, NotFound, Unavailable, from_status
+from shim.kube.presence import Presence
 from shim.kube.store import Key, Store
 from shim.kube.transport import JSON, Cut, Transport
 from shim.kube.wire import KindDecoder, Lines, Listed, Unreadable
@@ -54,6 +59,7 @@ class Pace:
     backoff_first: float = 0.5
     backoff_most: float = 15.0
     stop_within: float = 1.8
+    absent: float = 10.0  # one small request; somebody who installs an API has more to do before they need us
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +103,18 @@ class Informer(Generic[ObjectT]):
     """One kind's list/watch loop, in a thread of its own between `start` and `stop`."""
 
     def __init__(
-        self, transport: Transport, kind: type[ObjectT], selection: Selection | None = None, *, pace: Pace | None = None
+        self,
+        transport: Transport,
+        kind: type[ObjectT],
+        selection: Selection | None = None,
+        *,
+        pace: Pace | None = None,
+        presence: Presence | None = None,
+        discovering: bool = False,
     ) -> None:
         self.kind = kind
+        self._presence = presence
+        self._discovering = discovering
         self.selection = selection or Selection()
         self.store: Store[ObjectT] = Store(partial=self.selection.metadata_only)
         self.counts: Counter[str] = Counter()
@@ -114,7 +129,8 @@ class Informer(Generic[ObjectT]):
         self._version = ""  # where the watch goes on; empty: list first
         self._highest = 0
         self._fruitless = 0
-        self._failing: tuple[object, ...] = ()
+        self._error: KubeError | None = None  # of the last attempt
+        self._following = False
         self._set_aside: dict[Key, str] = {}
 
     def __str__(self) -> str:
@@ -134,8 +150,21 @@ class Informer(Generic[ObjectT]):
 
     @property
     def is_failing(self) -> bool:
-        """Did the last attempt to list or watch fail?"""
-        return bool(self._failing)
+        """Did the last attempt to list or watch fail?
+
+        Not from the moment on at which a watch is open again: a kind in which nothing changes says so a minute later.
+        """
+        return self._error is not None and not self._following
+
+    @property
+    def is_behind(self) -> bool:
+        """Is no watch open, although the API server has the kind and lets us read it?"""
+        return not self._following and not isinstance(self._error, NotFound | Forbidden)
+
+    @property
+    def failure(self) -> str:
+        """Why the last attempt to list or watch failed; empty when it did not."""
+        return str(self._error) if self.is_failing else ""
 
     @property
     def set_aside(self) -> Mapping[Key, str]:
@@ -174,6 +203,7 @@ class Informer(Generic[ObjectT]):
                 self._watch()
                 ended = True
             except KubeError as error:
+                self._following = False
                 self._take_failure(error)
             lived = time.monotonic() - began >= self._pace.lived_after
             if lived:
@@ -185,6 +215,9 @@ class Informer(Generic[ObjectT]):
         """Decide from where to go on, and tell once."""
         if self._cut.is_made:
             return
+        if self._presence is not None and isinstance(error, NotFound | Forbidden):
+            self._take_absence(self._presence, error)
+            return
         self.counts["errors"] += 1
         self._fruitless += 1 if error.code else 0  # a server that is away is no sign against the version
         if isinstance(error, Expired) or not isinstance(error, Unavailable) or self._fruitless >= _FRUITLESS:
@@ -192,21 +225,45 @@ class Informer(Generic[ObjectT]):
         if isinstance(error, Expired):  # happens to whoever was away for some minutes
             log.info("version expired, listing again", extra={"kind": str(self)})
             return
-        failing = (type(error), error.code, error.reason)
-        if failing != self._failing:
+        if not _is_like(error, self._error):
             log.warning("cannot follow", extra={"kind": str(self), "error": str(error)})
-        self._failing = failing
+        self._error = error.with_traceback(None)  # which holds on to what was read
         if error.retry_after:
             self._cut.wait(min(error.retry_after, self._pace.list_within))
 
+    def _take_absence(self, presence: Presence, error: KubeError) -> None:
+        """Be complete without anything, and look again later."""
+        if not presence.why_absent:
+            log.info("not there", extra={"kind": str(self), "error": str(error)})
+        self._version = ""
+        self._error = None
+        self.store.replace((), self._highest)
+        presence.miss(str(error))
+        self._synced.set()
+        self._cut.wait(self._pace.absent)
+
     def _take_success(self) -> None:
-        if self._failing:
+        if self._error is not None:
             log.info("following again", extra={"kind": str(self)})
-        self._failing = ()
+        self._error = None
         self._fruitless = 0
+
+    def _require_served(self) -> None:
+        """Raise NotFound unless the API server names the kind among those of its group."""
+        resource, attempt = self.kind.resource, f"cannot list {self}"
+        path = f"/apis/{resource.api_version}"
+        answer = self._transport.request("GET", path, attempt=attempt, within=self._pace.list_within, cut=self._cut)
+        try:
+            served = decode(answer.body, _Served).resources
+        except msgspec.DecodeError as error:
+            raise KubeError(f"{attempt}: the answer is no list of resources: {error}") from error
+        if not any(one.name == resource.plural for one in served):
+            raise NotFound(f"{attempt}: not among the resources of {resource.api_version}", code=404)
 
     def _list(self) -> None:
         """Read all pages, then let the store become what they say."""
+        if self._discovering:
+            self._require_served()
         self.counts["lists"] += 1
         deadline = time.monotonic() + self._pace.list_within
         objects: list[ObjectT] = []
@@ -248,6 +305,8 @@ class Informer(Generic[ObjectT]):
         self._version, self._highest = version, number
         self._take_success()
         self._synced.set()
+        if self._presence is not None:
+            self._presence.find()
 
     def _watch(self) -> None:
         """Follow one stream from the last version until it ends; KubeError when it breaks."""
@@ -269,6 +328,7 @@ class Informer(Generic[ObjectT]):
             accept=self.selection.accept("PartialObjectMetadata"),
             cut=self._cut,
         ) as chunks:
+            self._following = True
             heard = time.monotonic()
             for chunk in chunks:
                 for line in lines.feed(chunk):
@@ -326,13 +386,28 @@ class Informer(Generic[ObjectT]):
         )
 
 
+def _is_like(error: KubeError, other: KubeError | None) -> bool:
+    """Is it the same trouble, of which nothing new is to be told?"""
+    if other is None:
+        return False
+    return (type(error), error.code, error.reason) == (type(other), other.code, other.reason)
+
+
 def _status_error(attempt: str, raw: msgspec.Raw) -> KubeError:
     """Return the typed error of an ERROR event; its Status carries the code."""
     try:
-        code = msgspec.json.decode(raw, type=_Code).code
+        code = decode(raw, _Code).code
     except msgspec.DecodeError:
         code = 0
     return from_status(attempt, code, bytes(raw))
+
+
+class _Name(msgspec.Struct):
+    name: str = ""
+
+
+class _Served(msgspec.Struct):
+    resources: tuple[_Name, ...] = ()
 
 
 class _Code(msgspec.Struct):

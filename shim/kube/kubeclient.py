@@ -6,7 +6,7 @@ object into the deletion of a collection; so a name that is not one path segment
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 from urllib.parse import quote
@@ -14,12 +14,16 @@ from urllib.parse import quote
 import msgspec
 
 from certs.api.meta import KubeObject, Resource, encode
-from shim.kube.errors import Invalid, KubeError, NotFound
-from shim.kube.transport import ANSWER_WITHIN, APPLY_PATCH, JSON, MERGE_PATCH, Transport
+from certs.decoders import decode
+from certs.patch import Operation
+from shim.kube.errors import Invalid, KubeError, NotFound, Unavailable
+from shim.kube.transport import ANSWER_WITHIN, APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, Transport
+from shim.kube.wire import KindDecoder
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 AnyT = TypeVar("AnyT")
 
+_PAGE: Final = "500"
 _NOT_NAMES: Final = ("", ".", "..")
 
 
@@ -36,19 +40,58 @@ class Stores(Protocol):
 class KubeClient:
     """Implements `Client`.  Without stores, answers are only returned."""
 
-    def __init__(self, transport: Transport, stores: Stores | None = None, *, within: float = ANSWER_WITHIN) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        stores: Stores | None = None,
+        *,
+        within: float = ANSWER_WITHIN,
+        may_write: Callable[[], bool] | None = None,
+    ) -> None:
         self._transport = transport
         self._stores = stores
         self._within = within
+        self._may_write = may_write
 
     def within(self, seconds: float) -> KubeClient:
         """Return the same client with another deadline for each request."""
-        return KubeClient(self._transport, self._stores, within=seconds)
+        return KubeClient(self._transport, self._stores, within=seconds, may_write=self._may_write)
+
+    def fenced(self, may_write: Callable[[], bool]) -> KubeClient:
+        """Return the same client, which refuses with Unavailable to send a write while `may_write` says no."""
+        return KubeClient(self._transport, self._stores, within=self._within, may_write=may_write)
 
     def get(self, kind: type[ObjectT], namespace: str, name: str) -> ObjectT:
         """Read one object; NotFound when it is not there."""
         target = _Target(kind.resource, namespace, name)
         return self._offered(_decoded(kind, self._send("GET", "read", target), target))
+
+    def list(
+        self, kind: type[ObjectT], namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> tuple[ObjectT, ...]:
+        """Read all objects of a namespace (empty: of all) that the selectors match; KubeError for an unreadable one.
+
+        For commands: whoever needs them again and again follows them (`shim.kube.cluster`).
+        """
+        target, decoder = _Target(kind.resource, namespace, "*"), KindDecoder(kind)
+        path = kind.resource.path(quote(namespace, safe=""))
+        query = {"limit": _PAGE, "labelSelector": labels, "fieldSelector": fields}
+        found: list[ObjectT] = []
+        while True:
+            attempt = f"cannot list {target}"
+            wanted = {name: value for name, value in query.items() if value}
+            body = self._transport.request("GET", path, attempt=attempt, query=wanted, within=self._within).body
+            try:
+                page = decoder.page(body)
+            except msgspec.DecodeError as error:
+                raise KubeError(f"{attempt}: the answer is no list: {error}") from error
+            if page.unreadable:
+                bad = page.unreadable[0]
+                raise KubeError(f"cannot read {target.resource.kind} {bad.metadata.name}: {bad.error}")
+            found += page.objects
+            if not page.metadata.next:
+                return tuple(found)
+            query["continue"] = page.metadata.next
 
     def create(self, obj: ObjectT, *, field_manager: str) -> ObjectT:
         """Create it; AlreadyExists when one of that name is there.  With `generate_name` the server names it."""
@@ -75,6 +118,21 @@ class KubeClient:
         query = {"fieldManager": field_manager} if field_manager else {}
         body = self._send(
             "PATCH", "patch", target, query=query, body=msgspec.json.encode(patch), content_type=MERGE_PATCH
+        )
+        return self._offered(_decoded(kind, body, target))
+
+    def json_patch(
+        self, kind: type[ObjectT], namespace: str, name: str, operations: Sequence[Operation], *, field_manager: str
+    ) -> ObjectT:
+        """JSON patch, RFC 6902; Conflict when it replaces `/metadata/resourceVersion` by one that is not current."""
+        target = _Target(kind.resource, namespace, name)
+        body = self._send(
+            "PATCH",
+            "patch",
+            target,
+            query={"fieldManager": field_manager},
+            body=msgspec.json.encode(operations),
+            content_type=JSON_PATCH,
         )
         return self._offered(_decoded(kind, body, target))
 
@@ -137,6 +195,8 @@ class KubeClient:
     ) -> bytes:
         attempt = f"cannot {verb} {target}"
         path = target.path(attempt, collection=method == "POST")
+        if method != "GET" and self._may_write is not None and not self._may_write():
+            raise Unavailable(f"{attempt}: this process does not hold the lease any more; another goes on")
         return self._transport.request(
             method, path, attempt=attempt, query=query, body=body, content_type=content_type, within=self._within
         ).body
@@ -189,6 +249,6 @@ class _Deletion(msgspec.Struct):
 
 def _decoded(kind: type[AnyT], body: bytes, target: _Target) -> AnyT:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decode(body, kind)
     except msgspec.DecodeError as error:
         raise KubeError(f"cannot read the answer about {target}: {error}") from error

@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Elector:
-    """One candidate.  `identity` must differ between processes.
+    """One candidate, which leads once at most.  `identity` must differ between processes.
 
+    Who has lost the Lease runs for it no more: the work is being stopped then, and must not be begun a second time.
     `on_elected` and `on_lost` are called in the elector's thread and must not block for long.
     """
 
@@ -64,6 +65,17 @@ class Elector:
         """May we work at this very moment?  False as soon as the renewal is overdue, even while a request hangs."""
         renewed_at = self._renewed_at
         return renewed_at is not None and self._monotonic() - renewed_at < self._times.renew_within
+
+    @property
+    def overdue_for(self) -> float | None:
+        """Seconds since the lease that we still believe to hold ended (negative: it has not); None for a standby."""
+        renewed_at = self._renewed_at
+        return None if renewed_at is None else self._monotonic() - renewed_at - self._times.lease_for
+
+    @property
+    def has_ended(self) -> bool:
+        """Was it started, and its thread ended?"""
+        return self._thread.ident is not None and not self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to run for leader; once in an elector's life."""
@@ -154,6 +166,7 @@ class Elector:
         self._renewed_at = None
         self._sighting = None
         log.error("lease lost", extra={"lease": self._name, "identity": self._identity, "why": why})
+        self._stopping.set()
         self._on_lost()
         return self._monotonic() + self._times.retry_after
 

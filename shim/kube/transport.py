@@ -26,14 +26,19 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import config
-from kubernetes.client import rest
-from kubernetes.client.configuration import Configuration
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from shim.kube.errors import KubeError, Unavailable, from_status
+from shim.kube.errors import KubeError, NoCredentials, Unavailable, from_status
+from shim.kube.library import import_parts
+from shim.kube.traffic import Traffic
+
+import_parts()
+from kubernetes.client import rest  # noqa: E402 - see `shim.kube.library`
+from kubernetes.client.configuration import Configuration  # noqa: E402
+from kubernetes.config.config_exception import ConfigException  # noqa: E402
 
 JSON: Final = "application/json"
+JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
@@ -46,6 +51,8 @@ CREDENTIALS_FOR: Final = 1.0
 SPARE_CONNECTIONS: Final = 16  # beside the workers': one for each informer, the lease, the events
 
 _CHUNK: Final = 65536
+
+_IN_POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class Answer(NamedTuple):
@@ -105,7 +112,13 @@ _current = threading.local()  # .cut: the Cut of the request that this thread is
 class _Watched:
     """Tells the thread's `Cut` which socket a request went out on (urllib3 has no argument to pass it through)."""
 
+    host: str
+    port: int
     sock: socket.socket | None
+
+    def __str__(self) -> str:
+        """Return what errors call it."""
+        return f"{self.host}:{self.port}"
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send the request, then note the socket."""
@@ -147,6 +160,7 @@ class Transport:
         self._pool.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         self._pool.connection_pool_kw["socket_options"] = _socket_options()
         self._headers = {"User-Agent": f"certshim/{version('certshim')}"}
+        self.traffic = Traffic()
         self._clock = clock
         self._refreshing = threading.Lock()
         self._known: tuple[Mapping[str, str], float] = ({}, float("-inf"))  # credentials, and until when they are used
@@ -194,6 +208,17 @@ class Transport:
             finally:
                 response.close()  # an unfinished stream cannot carry another request
 
+    def read_ca(self) -> bytes:
+        """Return the certificates (PEM) by which the API server is known, empty when its credentials name none.
+
+        Read from the file each time: in a pod it is replaced when the CA is.
+        """
+        file = self._configuration.ssl_ca_cert
+        try:
+            return Path(file).read_bytes() if file else b""
+        except OSError as error:
+            raise KubeError(f"cannot read the CA of the API server in {file}: {error}") from error
+
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
@@ -220,6 +245,7 @@ class Transport:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}{'?' + urlencode(query) if query else ''}"
         timeout = urllib3.Timeout(connect=min(CONNECT_WITHIN, within), read=within)
+        status: int | None = None
         _current.cut = cut
         try:
             response = self._pool.urlopen(
@@ -232,6 +258,7 @@ class Transport:
                 retries=False,
                 redirect=False,
             )
+            status = response.status
             try:
                 if response.status >= 300:
                     if response.status == HTTPStatus.UNAUTHORIZED:
@@ -245,6 +272,7 @@ class Transport:
         except HTTPError as error:
             raise Unavailable(f"{attempt}: {error}") from error
         finally:
+            self.traffic.count(method, path, query or {}, status)
             _current.cut = None
             if cut is not None:
                 cut.attend(None)
@@ -263,7 +291,7 @@ class Transport:
                 settings: Mapping[str, Any] = self._configuration.auth_settings()
                 known = {setting["key"]: setting["value"] for setting in settings.values() if setting["value"]}
                 self._known = known, now + CREDENTIALS_FOR
-        except (config.ConfigException, OSError) as error:
+        except (ConfigException, OSError) as error:
             raise Unavailable(f"{attempt}: no credentials: {error}") from error
         return known
 
@@ -272,28 +300,65 @@ def connect(kubeconfig: str = "", *, context: str = "", workers: int = 8) -> Tra
     """Return a transport with the credentials of a kubeconfig file, or found as kubectl finds them.
 
     Without a path: those of the pod when we run in one, else `KUBECONFIG`, else `~/.kube/config`.
-    Raises KubeError when there are none.
+    Raises NoCredentials when there are none.
     """
     configuration = Configuration()
-    try:
+    with _reading(kubeconfig):
         if not kubeconfig and _is_in_pod():
-            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # not annotated
+            from kubernetes.config.incluster_config import load_incluster_config  # noqa: PLC0415 - see there
+
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # not annotated
         else:
-            config.load_kube_config(  # type: ignore[no-untyped-call]  # not annotated
+            from kubernetes.config.kube_config import load_kube_config  # noqa: PLC0415 - 17 MB, not for pods
+
+            load_kube_config(  # type: ignore[no-untyped-call]  # not annotated
                 config_file=kubeconfig or None,
                 context=context or None,
                 client_configuration=configuration,
                 persist_config=False,
             )
-    except (config.ConfigException, OSError) as error:
-        where = kubeconfig or "the pod, KUBECONFIG or ~/.kube/config"
-        raise KubeError(f"cannot find credentials for the API server in {where}: {error}") from error
     return Transport(configuration, workers=workers)
 
 
+def namespace_of(kubeconfig: str = "", *, context: str = "") -> str:
+    """Return the namespace in which kubectl would look: that of the pod or of the context, else `default`.
+
+    Raises NoCredentials where there is no kubeconfig, or not that context in it.
+    """
+    if not kubeconfig and _is_in_pod():
+        return (_IN_POD / "namespace").read_text(encoding="utf-8").strip()
+    from kubernetes.config.kube_config import list_kube_config_contexts  # noqa: PLC0415 - as in `connect`
+
+    with _reading(kubeconfig):
+        contexts, current = list_kube_config_contexts(kubeconfig or None)  # type: ignore[no-untyped-call]
+        chosen = next((one for one in contexts if one["name"] == context), None) if context else current
+        if chosen is None:
+            raise ConfigException(f"there is no context {context}")
+        return str(chosen["context"].get("namespace") or "default")
+
+
+@contextmanager
+def _reading(kubeconfig: str) -> Iterator[None]:
+    """Have whatever is wrong with a kubeconfig be NoCredentials."""
+    where = kubeconfig or "the pod, KUBECONFIG or ~/.kube/config"
+    attempt = f"cannot find credentials for the API server in {where}"
+    try:
+        yield
+    except (ConfigException, OSError) as error:
+        raise NoCredentials(f"{attempt}: {error}") from error
+    except _not_understood() as error:
+        raise NoCredentials(f"{attempt}: it is no kubeconfig: {' '.join(str(error).split())}") from error
+
+
+def _not_understood() -> tuple[type[Exception], ...]:
+    """Return what the library lets through of a file that is no YAML, or of other members than it looks for."""
+    from yaml import YAMLError  # noqa: PLC0415 - evaluated only when something was raised; pods read no YAML
+
+    return YAMLError, AttributeError, LookupError, TypeError, ValueError
+
+
 def _is_in_pod() -> bool:
-    token = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and token.is_file()
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and (_IN_POD / "token").is_file()
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

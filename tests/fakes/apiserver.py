@@ -24,6 +24,8 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import jsonpatch
+
 from certs.api.meta import KubeObject, to_builtins
 from tests.fakes.history import Collection, History, Key, Plain, Refused
 
@@ -77,6 +79,7 @@ class Stream:
 
 Fault = Status | Answer | Close | Silence | Stream
 
+_PATCHES: Final = {"application/apply-patch+yaml": "apply", "application/json-patch+json": "json-patch"}
 _VERBS: Final = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 
 
@@ -89,7 +92,7 @@ class FakeAPIServer:
     uninstalled: set[str] = field(default_factory=set)  # plurals whose kind is not there
 
     def __post_init__(self) -> None:
-        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
         self._heard = threading.Condition()
         self._bookmarks = 0
         self._closing = threading.Event()
@@ -157,8 +160,8 @@ class FakeAPIServer:
         with self.history.changed:
             self.history.changed.notify_all()
 
-    def script(self, verb: str, *faults: Fault) -> None:
-        """Meet the next requests of that verb with these, one each."""
+    def script(self, verb: str, *faults: Fault | None) -> None:
+        """Meet the next requests of that verb with these, one each; with None as if nothing had been said."""
         self._faults[verb].extend(faults)
 
     def put(self, obj: KubeObject) -> Plain:
@@ -388,7 +391,7 @@ def _verb(method: str, target: _Target, query: Mapping[str, str], content_type: 
     if method == "GET":
         return "get" if target.key[1] else "watch" if "watch" in query else "list"
     if method == "PATCH":
-        return "apply" if content_type.startswith("application/apply-patch") else "patch"
+        return _PATCHES.get(content_type.partition(";")[0], "patch")
     return _VERBS[method]
 
 
@@ -407,6 +410,11 @@ def _respond(history: History, verb: str, target: _Target, query: Mapping[str, s
         case "update":
             history.demand_version(history.get(collection, key), sent["metadata"].get("resourceVersion"))
             answer = history.merge(collection, key, {"status": sent.get("status")})
+        case "json-patch":
+            old = history.get(collection, key)
+            new: Plain = jsonpatch.apply_patch(json.loads(json.dumps(old)), body)  # with lists where a test put tuples
+            history.demand_version(old, new["metadata"]["resourceVersion"])
+            answer = history.put(collection, new, "MODIFIED")
         case "delete":
             answer = history.delete(collection, key, sent.get("preconditions", {}))
         case _:

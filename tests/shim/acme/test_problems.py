@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from certs.decide.limits import LIMITED
 from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from shim.acme.problems import UNNAMED_LIMIT, AccountGone, OrderGone, Refusal, failure, forgotten
 from shim.acme.resources import ProblemDocument
@@ -77,6 +78,7 @@ def test_the_end_of_a_limit(status: int, kind: str, retry_at: datetime | None, u
 
     assert isinstance(found, RateLimited)
     assert found.until == until
+    assert (found.reason == LIMITED) is (status == 429)
 
 
 @pytest.mark.parametrize(

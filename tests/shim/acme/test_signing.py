@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 
 import pytest
@@ -89,6 +90,22 @@ def test_external_account_keys_are_taken_as_people_paste_them(text: str) -> None
     assert signed.verify(JWKOct(key=SECRET))
     assert header == {"alg": "HS256", "kid": "kid-1", "url": "https://ca/new-account"}
     assert json.loads(signed.payload)["kty"] == "EC"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "size", "digest"), [("HS256", 32, "sha256"), ("HS384", 48, "sha384"), ("HS512", 64, "sha512")]
+)
+def test_the_binding_has_the_mac_that_is_asked_for(algorithm: str, size: int, digest: str) -> None:
+    """Computed anew here, over what is signed (RFC 7515 §5.1)."""
+    key, mac_key = AccountKey(encode_key(generate_key(KeyAlgorithm.ECDSA))), bytes(range(size))
+    external = ExternalAccount("kid-1", base64.urlsafe_b64encode(mac_key).decode(), algorithm)
+
+    binding = key.bind(external, url="https://ca/new-account")
+
+    protected, payload = str(binding["protected"]), str(binding["payload"])
+    signature = hmac.digest(mac_key, f"{protected}.{payload}".encode(), digest)
+    assert json.loads(b64decode(protected))["alg"] == algorithm
+    assert b64decode(str(binding["signature"])) == signature
 
 
 @pytest.mark.parametrize("text", ["", "!", "abc$"])

@@ -149,3 +149,14 @@ def test_connections_are_kept(ca: FakeCA, key_pem: PrivateKeyPEM, settings: Sett
         gateway.new_order(["a.example"])
 
     assert ca.connections == 1
+
+
+def test_who_refuses_is_not_said_to_be_slow(key_pem: PrivateKeyPEM, settings: Settings) -> None:
+    """Nobody listens on port 1."""
+    with pytest.raises(Transient) as raised:
+        connected("http://127.0.0.1:1/dir", key_pem, settings).directory()
+
+    assert str(raised.value) == (
+        "cannot read the ACME directory http://127.0.0.1:1/dir: Failed to establish a new connection: "
+        "[Errno 111] Connection refused: check its address, network policies and proxies"
+    )

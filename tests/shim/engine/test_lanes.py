@@ -62,7 +62,7 @@ def test_a_better_level_is_taken_a_worse_one_is_not() -> None:
     lanes.put(key("a", "0"), 3, since=6.0)
 
     assert lanes.sizes() == (0, 1, 0, 0, 0)
-    assert lanes.pick() == (key("a", "0"), 0.0)
+    assert (lanes.pick() or ())[:2] == (key("a", "0"), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_every_key_is_picked_once_for_all_its_puts(moves: list[tuple[str, str, i
         assert len(lanes) == sum(lanes.sizes()) == len(waiting)
 
     assert set(drain(lanes)) == waiting
-    assert all(not level.ring for level in lanes._levels)
+    assert all(not tuple(level.keys.heads()) for level in lanes._levels)
 
 
 @given(st.lists(st.one_of(puts, st.none()), max_size=200))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import structlog
 
-from certs.outcomes import DONE, Failure, Outcome, Permanent, RateLimited, Transient, Wait, WaitingForUser
+from certs.outcomes import DONE, Failure, Outcome, Permanent, RateLimited, Transient, Unwatched, Wait, WaitingForUser
 from shim.engine.figures import Ending
 from shim.engine.loop import MOST_STEPS, NO_RACE, Loop, Stage
 from shim.engine.queue import WorkQueue
@@ -138,6 +138,13 @@ IN_A_MINUTE = NOON + timedelta(seconds=60)
         ),
         pytest.param(
             WaitingForUser("no such Secret"), Ending.WAITING_FOR_USER, None, 600.0, id="waiting-for-user-slow-look"
+        ),
+        pytest.param(
+            Unwatched("not allowed"),
+            Ending.WAITING_FOR_USER,
+            NOON + timedelta(seconds=0.75),
+            0.75,
+            id="what-no-watch-tells-backs-off",
         ),
         pytest.param(Permanent("rejected"), Ending.PERMANENT, None, None, id="permanent-waits-for-a-change"),
     ],
@@ -331,3 +338,12 @@ def test_what_a_step_holds_is_never_logged(bench: Bench, spoil: Callable[[Bench]
 
     assert "PRIVATE KEY" not in repr(logs)
     assert all(line["step"] in {"Count", ""} for line in logs)
+
+
+def test_who_may_not_act_any_more_does_nothing_and_tells_nothing(bench: Bench) -> None:
+    """Asked right before each act: the permission goes after the first, as when a leader was frozen there."""
+    bench.loop = Loop(bench.counter, bench.queue, now=bench.clock.now, may_act=lambda: bench.counter.objects["a"] < 1)
+
+    assert bench.turn() is Ending.STOPPED
+    assert bench.counter.objects == {"a": 1}
+    assert bench.counter.told == []

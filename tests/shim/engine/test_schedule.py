@@ -52,3 +52,10 @@ def test_backoff_never_shrinks_below_what_it_was(failures: int, draw: float, oth
 def test_waits(wait: timedelta, expected: Later) -> None:
     """Short waits are polls, long ones routine and cut to an hour, and one for the past does not spin."""
     assert later(Wait(NOON + wait, "because"), NOON) == expected
+
+
+def test_who_is_patient_is_behind_what_is_new() -> None:
+    """However near the moment is."""
+    soon = Wait(NOON + timedelta(milliseconds=60), "because", patient=True)
+
+    assert later(soon, NOON) == Later(Lane.POLL, 0.06)

@@ -13,6 +13,7 @@ from kubernetes.client.configuration import Configuration
 
 from certs.api.core import Service
 from shim.kube.informer import Informer, Pace, Selection
+from shim.kube.presence import Presence
 from shim.kube.transport import Transport
 from tests.fakes.apiserver import Answer, Close, FakeAPIServer, Fault, Silence, Status, Stream, line
 from tests.shim.kube.conftest import HASTE, MakeInformer
@@ -207,6 +208,20 @@ def test_a_refused_connection_is_tried_again(server: FakeAPIServer, follow: Make
     assert server.count("list") == 1
 
 
+def test_a_watch_that_is_open_again_is_no_failure(server: FakeAPIServer, follow: MakeInformer) -> None:
+    """Also while nothing happens: the first bookmark comes after a minute."""
+    informer = follow()
+    informer.start()
+    assert informer.wait_synced(5)
+    server.refuse()
+    assert server.wait_until(lambda: "cannot watch services" in informer.failure)
+
+    server.listen()
+
+    assert server.wait_until(lambda: not informer.is_failing)
+    assert (informer.failure, server.count("list")) == ("", 1)
+
+
 def test_a_version_that_the_server_never_reaches_is_given_up(server: FakeAPIServer, follow: MakeInformer) -> None:
     """A restored etcd is behind our version for ever: after a few refusals we list, and believe the list."""
     ahead = {"metadata": {"name": "ghost", "namespace": "shop", "uid": "g", "resourceVersion": "900"}}
@@ -234,6 +249,67 @@ def test_a_kind_that_is_not_installed_is_waited_for(
 
     assert informer.wait_synced(5)
     assert [record.getMessage() for record in caplog.records] == ["cannot follow", "following again"]
+
+
+def test_a_kind_that_need_not_be_there_is_complete_without(
+    server: FakeAPIServer, follow: MakeInformer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody waits for it, and its arrival is told."""
+    caplog.set_level(logging.INFO, logger="shim.kube")
+    presence, arrivals = Presence(), list[str]()
+    presence.when_it_comes(lambda: arrivals.append(presence.why_absent))
+    server.uninstalled.add("services")
+    server.put(service("web"))
+    informer = follow(presence=presence)
+    informer.start()
+
+    assert informer.wait_synced(5)
+    assert "cannot list services" in presence.why_absent
+    assert (names(informer), arrivals) == ([], [])
+    server.uninstalled.clear()
+    assert server.wait_until(lambda: arrivals == [""])
+
+    assert names(informer) == ["web"]
+    assert [record.getMessage() for record in caplog.records] == ["not there"]
+
+
+def test_a_kind_that_goes_takes_its_objects_with_it(server: FakeAPIServer, follow: MakeInformer) -> None:
+    """Its definition is deleted: the watch ends, and cannot be made anew."""
+    presence = Presence()
+    server.put(service("web"))
+    informer = follow(presence=presence)
+    server.script("watch", Stream((), "end"))
+    server.script("watch", Status(404, "NotFound"))
+    server.script("list", Answer(b"{}"))
+    informer.start()
+
+    assert server.wait_until(lambda: bool(presence.why_absent))
+    assert names(informer) == []
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_what_we_may_not_read_is_not_there(server: FakeAPIServer, follow: MakeInformer, code: int) -> None:
+    """An API server without the kind says 403 to whom no role lets read it."""
+    presence = Presence()
+    server.script("list", *(Status(code, "No") for _ in range(3)))
+    informer = follow(presence=presence)
+    informer.start()
+
+    assert server.wait_until(lambda: "cannot list services" in presence.why_absent)
+    assert hears_of(server, informer, "web")
+    assert presence.why_absent == ""
+
+
+def test_a_server_that_is_away_says_nothing_of_the_kind(server: FakeAPIServer, follow: MakeInformer) -> None:
+    """Then it is waited for as for any other."""
+    presence = Presence()
+    server.script("list", Status(503, "ServiceUnavailable"), Status(503, "ServiceUnavailable"))
+    informer = follow(presence=presence)
+    informer.start()
+
+    assert server.wait_until(lambda: server.count("list") >= 2)
+    assert presence.why_absent == ""
+    assert informer.wait_synced(5)
 
 
 def test_a_busy_server_is_asked_again_when_it_said(server: FakeAPIServer, follow: MakeInformer) -> None:
@@ -427,3 +503,30 @@ def test_many_informers_share_a_transport(server: FakeAPIServer, transport: Tran
 
     assert all(synced)
     assert not any(thread.name.startswith("informer") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("answer", [Status(429, "TooManyRequests"), Status(410, "Expired")], ids=["anew", "expired"])
+def test_who_could_follow_is_behind_until_a_watch_is_open(
+    server: FakeAPIServer, follow: MakeInformer, answer: Status
+) -> None:
+    """Although its store is complete: what comes meanwhile is not in it."""
+    server.script("watch", *[answer] * 3)
+    informer = follow()
+    informer.start()
+    assert informer.wait_synced(5)
+    assert server.wait_until(lambda: server.count("watch") == 2, 5)
+
+    assert informer.is_behind
+    assert server.wait_until(lambda: not informer.is_behind, 5)
+    assert hears_of(server, informer, "late")
+
+
+@pytest.mark.parametrize("answer", [Status(403, "Forbidden"), Status(404, "NotFound")], ids=["forbidden", "absent"])
+def test_who_is_refused_is_behind_nothing(server: FakeAPIServer, follow: MakeInformer, answer: Status) -> None:
+    server.script("list", *[answer] * 50)
+    informer = follow()
+    assert informer.is_behind
+    informer.start()
+    assert server.wait_until(lambda: server.count("list") == 2, 5)
+
+    assert not informer.is_behind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -46,7 +47,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def candidate(transport: Transport, clock: Clock, identity: str, times: LeaseTimes | None = None) -> Candidate:
+def candidate(transport: Transport, clock: Clock | None, identity: str, times: LeaseTimes | None = None) -> Candidate:
+    """Return one that lives by that clock, or by that on the wall."""
     told: list[str] = []
     elector = Elector(
         KubeClient(transport),
@@ -56,10 +58,17 @@ def candidate(transport: Transport, clock: Clock, identity: str, times: LeaseTim
         on_elected=lambda: told.append("elected"),
         on_lost=lambda: told.append("lost"),
         times=times,
-        monotonic=clock.monotonic,
-        now=clock.now,
+        monotonic=clock.monotonic if clock is not None else time.monotonic,
+        now=clock.now if clock is not None else partial(datetime.now, UTC),
     )
     return Candidate(elector, told)
+
+
+def running(transport: Transport, times: LeaseTimes | None = None) -> Candidate:
+    """Start one in its thread, by the clock on the wall."""
+    one = candidate(transport, None, "one", times)
+    one.elector.start()
+    return one
 
 
 def spec(server: FakeAPIServer) -> Plain:
@@ -221,18 +230,34 @@ def test_times_have_a_fraction(server: FakeAPIServer, transport: Transport, cloc
 
 def test_a_thread_does_it_too(server: FakeAPIServer, transport: Transport) -> None:
     """Started, it becomes leader by itself; stopped, it releases."""
-    told: list[str] = []
-    elector = Elector(
-        KubeClient(transport),
-        namespace=KEY[0],
-        name=KEY[1],
-        identity="one",
-        on_elected=lambda: told.append("elected"),
-        on_lost=lambda: told.append("lost"),
-    )
-    elector.start()
-    assert server.wait_until(lambda: elector.is_leader)
-    elector.stop()
+    one = running(transport)
+    assert server.wait_until(lambda: one.elector.is_leader)
+    one.elector.stop()
 
-    assert told == ["elected"]
+    assert one.told == ["elected"]
     assert "holderIdentity" not in spec(server)
+
+
+def test_who_has_lost_runs_no_more(server: FakeAPIServer, transport: Transport) -> None:
+    """Its work is being stopped: elected again meanwhile, it would begin what cannot be begun twice."""
+    one = running(transport, LeaseTimes(lease_for=2.0, renew_within=1.5, renew_after=0.1))
+    assert server.wait_until(lambda: one.elector.is_leader)
+    server.history.merge(LEASES, KEY, {"spec": {"holderIdentity": "rude"}})
+    assert server.wait_until(lambda: "lost" in one.told)
+    server.history.merge(LEASES, KEY, {"spec": {"holderIdentity": None}})
+
+    assert server.wait_until(lambda: one.elector.has_ended)
+    one.elector.stop()
+    assert one.told == ["elected", "lost"]
+    assert "holderIdentity" not in spec(server)
+
+
+def test_a_lease_that_is_held_too_long_is_seen(server: FakeAPIServer, transport: Transport, clock: Clock) -> None:
+    """For /livez: an elector that hangs does not know that its lease has ended; a standby has none."""
+    one, standby = candidate(transport, clock, "one"), candidate(transport, clock, "two")
+    one.elector.turn()
+    clock.seconds += 85
+
+    assert one.elector.overdue_for == 25.0
+    assert standby.elector.overdue_for is None
+    assert not one.elector.has_ended

@@ -149,3 +149,17 @@ def test_importing_loads_no_models() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
 
     assert int(done.stdout) < 10
+
+
+def test_requests_are_counted(server: FakeAPIServer, transport: Transport) -> None:
+    """What they did and how they ended, refusals and lost answers too."""
+    server.script("list", Status(401))
+    with pytest.raises(KubeError):
+        transport.request("GET", "/api/v1/services", attempt="cannot try")
+    transport.request("GET", "/api/v1/services", attempt="cannot try")
+    away = Transport(Configuration(host="http://127.0.0.1:1"))
+    with pytest.raises(KubeError):
+        away.request("DELETE", "/api/v1/namespaces/web/secrets/tls", attempt="cannot try")
+
+    assert transport.traffic.counts() == {("list", "", "services", "4xx"): 1, ("list", "", "services", "2xx"): 1}
+    assert away.traffic.counts() == {("delete", "", "secrets", "none"): 1}
