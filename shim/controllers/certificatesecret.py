@@ -14,6 +14,7 @@ from certs.api.meta import IssuerReference, KubeObject
 from certs.api.ownership import SECRET_MANAGER
 from certs.decide.certificatesteps import (
     ObservedCertificate,
+    ReuseSecret,
     RewriteSecret,
     Rewritten,
     SecretStep,
@@ -50,6 +51,10 @@ class HeldUpkeep(WaitingForUser):
     """The Secret cannot be kept as the spec says; the certificate in it is as good as before."""
 
 
+class HeldReuse(HeldUpkeep):
+    """What another Secret holds cannot be written into the one that is asked for; nothing was ordered."""
+
+
 class CertificateSecret:
     """Each write is one apply of all that we own; raises what of it cannot be made or written."""
 
@@ -65,6 +70,8 @@ class CertificateSecret:
                 self._write(observed, step.request, now)
             case RewriteSecret():
                 self._rewrite(observed, step, now)
+            case ReuseSecret():
+                self._reuse(observed, step, now)
 
     def _write_temporary(self, observed: ObservedCertificate, request: CertificateRequest, now: datetime) -> None:
         """Write something that can be served until the issuer has signed; that it cannot be made holds nothing up."""
@@ -86,6 +93,16 @@ class CertificateSecret:
         assert observed.next_key is not None  # noqa: S101  decided so
         data = issued_data(observed.certificate, request, decode_key(observed.next_key.data["tls.key"]))
         self._apply(self._wanted(observed, request.spec.issuer_ref, data, now))
+
+    def _reuse(self, observed: ObservedCertificate, step: ReuseSecret, now: datetime) -> None:
+        """Write what the current revision brought, with the key of the other Secret; that one is left as it is."""
+        key = next(one.data["tls.key"] for one in observed.siblings if one.metadata.name == step.source)
+        data = issued_data(observed.certificate, step.request, decode_key(key))
+        try:
+            self._apply(self._wanted(observed, step.request.spec.issuer_ref, data, now))
+        except WaitingForUser as failure:
+            raise HeldReuse(str(failure), reason=failure.reason) from failure
+        self._world.tell(observed.certificate, (step.tell,), ISSUING)
 
     def _rewrite(self, observed: ObservedCertificate, step: RewriteSecret, now: datetime) -> None:
         """Write what is there already, with all that goes with it; the second time the answer is the same Secret."""
@@ -121,6 +138,7 @@ class CertificateSecret:
             data,
             kind=observed.secret.type if observed.secret is not None else "kubernetes.io/tls",
             owned=observed.owner_ref,
+            legacy=observed.legacy_output,
         )
 
     def _apply(self, secret: Secret, *, force: bool = True) -> KubeObject:

@@ -15,7 +15,10 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.api.order import ACMEState, Order
 from certs.decide import challenge as decision
-from certs.decide.challenge import (
+from certs.decide.challenge import check_pause, foreign_solver, routed
+from certs.decide.challengeend import cleanup_failed, cleanup_goes_on
+from certs.decide.challengestatus import concluded, explained, verdict
+from certs.decide.challengesteps import (
     FINALIZER,
     UNDERWAY_LOOK,
     AddFinalizer,
@@ -31,11 +34,7 @@ from certs.decide.challenge import (
     SelfCheck,
     SetChallengeStatus,
     Step,
-    check_pause,
-    cleanup_failed,
-    cleanup_goes_on,
-    concluded,
-    foreign_solver,
+    TakeAway,
     is_dns,
 )
 from certs.decide.effects import Tell, one_line
@@ -43,11 +42,13 @@ from certs.decide.order import poll_pause, without_challenge
 from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, OrderGone
+from shim.controllers import orderlimits
 from shim.controllers.issuer import forget_account, gateway_of
 from shim.controllers.world import World, with_next_attempt
 from shim.kube.errors import KubeError
-from shim.solvers.dns01.solver import DNS01, NotYet, StillWorking
-from shim.solvers.http01 import HTTP01, NotReachable
+from shim.solvers.dns01.solver import DNS01, NotYet
+from shim.solvers.http01.solver import HTTP01, NotReachable
+from shim.solvers.jobs import StillWorking
 from shim.stores import DNS_NAME, OWNER
 
 COMPONENT: Final = "cert-manager-challenges"
@@ -71,14 +72,23 @@ class ChallengeController:
         if challenge is None:
             return None
         order = self._order_of(challenge)
+        is_over = challenge.status.state.is_final or challenge.metadata.deletion_timestamp is not None
+        issuer = self._world.stores.issuer(namespace, challenge.spec.issuer_ref)
+        route_ready = challenge.status.state.is_final or self._is_ready(challenge)
+        answered_by_us = route_ready and not is_over and not is_dns(challenge)
         return ObservedChallenge(
             challenge=challenge,
-            issuer=self._world.stores.issuer(namespace, challenge.spec.issuer_ref),
-            route_ready=challenge.status.state.is_final or self._is_ready(challenge),
+            issuer=issuer,
+            route_ready=route_ready,
             progress=self._world.progress.get(challenge.metadata.uid),
             complete=order is None or not is_dns(challenge) or self._is_complete(order),
             replaceable=order is not None and not order.status.state.is_final,
+            clear=not is_over or is_dns(challenge) or self._http01.is_clear(challenge),
+            obstacle=self._http01.waits_for(challenge) if answered_by_us else None,
+            answerable_since=self._http01.answers_since(challenge) if answered_by_us else None,
             grace=self._http01.grace,
+            held_until=self._world.held_until(challenge, issuer),
+            over=(self._dns01 if is_dns(challenge) else self._http01).over(challenge),
         )
 
     def _order_of(self, challenge: Challenge) -> Order | None:
@@ -119,6 +129,9 @@ class ChallengeController:
                 self._look(observed, now)
             case EnsureRoute():
                 self._http01.ensure(challenge)
+                self._remember(challenge, routed(observed.progress, now))
+            case TakeAway():
+                self._http01.take_away(challenge)
             case Present() | CleanUp():
                 (self._present if isinstance(step, Present) else self._clean_up)(observed, now)
             case SelfCheck():
@@ -135,7 +148,12 @@ class ChallengeController:
     def report(self, observed: ObservedChallenge, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the status and in an event what holds the Challenge up."""
         challenge = observed.challenge
+        self._world.hold(challenge, observed.issuer, failure)
         sentence = one_line(with_next_attempt(failure, retry_at))
+        if challenge.status.state.is_final:
+            tell = Tell("CleanUpError", f"Error cleaning up challenge: {sentence}", "Warning")
+            self._world.tell(challenge, (tell,), COMPONENT)
+            return
         tell = Tell(failure.reason or "PresentError", f"Error presenting challenge: {sentence}", "Warning")
         if challenge.status.reason == sentence:
             self._world.tell(challenge, (tell,), COMPONENT)
@@ -153,8 +171,13 @@ class ChallengeController:
         authorization = self._gateway(observed).authorization(challenge.spec.authorization_url)
         if authorization.status.is_final:
             said = str(authorization.error or f"the authorization is {authorization.status}")
-            problem = decision.explained(said, observed.progress)
-            state = decision.verdict(authorization.status, observed.progress)
+            problem = explained(said, observed.progress)
+            state = verdict(authorization.status, observed.progress)
+            if state is ACMEState.VALID and not is_dns(challenge):
+                self._world.precedence.learn(observed.progress)
+            if state is ACMEState.INVALID:
+                name = challenge.spec.dns_name
+                orderlimits.proof_failed(self._world, self._gateway(observed), observed.issuer, name, now)
             self._write(challenge, concluded(challenge, state, one_line(problem), now))
             return
         before = observed.progress or Progress(since=now, due=now)

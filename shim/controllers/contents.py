@@ -107,15 +107,21 @@ def further_data(
 
 
 def issued_secret(
-    certificate: Certificate, issuer: IssuerReference | None, data: Mapping[str, bytes], *, kind: str, owned: bool
+    certificate: Certificate,
+    issuer: IssuerReference | None,
+    data: Mapping[str, bytes],
+    *,
+    kind: str,
+    owned: bool,
+    legacy: bool = False,
 ) -> Secret:
     """Return exactly what we own of the Secret: data, annotations, labels, and the owner reference if it has one."""
     return Secret(
         metadata=SecretMeta(
             name=certificate.spec.secret_name,
             namespace=certificate.metadata.namespace,
-            labels=wanted_labels(certificate),
-            annotations=wanted_annotations(certificate, issuer, read_chain(data["tls.crt"])[0]),
+            labels=wanted_labels(certificate, legacy=legacy),
+            annotations=wanted_annotations(certificate, issuer, read_chain(data["tls.crt"])[0], legacy=legacy),
             owner_references=(owner_reference(certificate),) if owned else (),
         ),
         type=kind,

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from certs.annotations import FILLED
 from certs.api.certificate import Certificate
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
+from certs.api.issuer import AnyIssuer
 from certs.api.meta import ObjectMeta
 from certs.decide import ingress as decision
 from certs.decide.effects import Tell
-from certs.decide.ingress import ApplyCertificate, DeleteCertificate, DropAnnotations, FillTLS, ObservedIngress, Step
+from certs.decide.ingress import (
+    ApplyCertificate,
+    DeleteCertificate,
+    DropAnnotations,
+    FillTLS,
+    LookAtHosts,
+    ObservedIngress,
+    Step,
+)
 from certs.managed import ManagedCertificate, only_by
 from certs.manifests import FIELD_MANAGER
 from certs.outcomes import Done, Failure, Outcome
 from shim.controllers.memory import Memory
-from shim.controllers.world import World
+from shim.controllers.world import INGRESS_SHIM, World
+from shim.engine.reconciler import Key
 from shim.kube.errors import Conflict
 from shim.stores import OWNER
 
-COMPONENT: Final = "cert-manager-ingress-shim"
+COMPONENT: Final = INGRESS_SHIM
 
 
 class IngressController:
@@ -62,6 +73,9 @@ class IngressController:
         step = decision.decide(observed, now)
         if isinstance(step, Done):
             self._remark(observed)
+        if isinstance(step, ApplyCertificate):
+            prospect = self._world.precedence.prospect(step.certificate, self._issuer(step.certificate))
+            return decision.in_turn(step, prospect, now)
         return step
 
     def act(self, observed: ObservedIngress, step: Step, now: datetime) -> None:
@@ -74,6 +88,9 @@ class IngressController:
                 self._apply(observed, step.certificate)
             case DropAnnotations():
                 self._drop_annotations(ingress, step)
+            case LookAtHosts():
+                wake = partial(self._world.wake_new, Key(self.name, ingress.metadata.namespace, ingress.metadata.name))
+                self._world.precedence.look(step.certificate, self._issuer(step.certificate), now, wake)
             case DeleteCertificate():
                 client.delete(Certificate, ingress.metadata.namespace, step.name, uid=step.uid)
                 tell = Tell("DeleteCertificate", f'Successfully deleted unrequired Certificate "{step.name}"')
@@ -82,6 +99,11 @@ class IngressController:
     def report(self, observed: ObservedIngress, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell the author of the Ingress."""
         self._world.tell(observed.ingress, (Tell(failure.reason or "Error", str(failure), "Warning"),), COMPONENT)
+
+    def _issuer(self, certificate: Certificate) -> AnyIssuer | None:
+        ref = certificate.spec.issuer_ref
+        is_ours = ref.effective_group == certificate.resource.group
+        return self._world.stores.issuer(certificate.metadata.namespace, ref) if is_ours else None
 
     def _fill(self, ingress: Ingress, step: FillTLS) -> None:
         """Apply `spec.tls` under a name of our own, unless somebody else has it: then theirs it stays.

@@ -13,6 +13,7 @@ from certs.decide import issuer as decision
 from certs.decide.effects import Tell, one_line
 from certs.decide.issuer import (
     DEFAULT_KEY,
+    ChangeKey,
     ObservedIssuer,
     Register,
     SetIssuerStatus,
@@ -21,9 +22,11 @@ from certs.decide.issuer import (
     not_ready,
     registered,
 )
+from certs.decide.keychange import next_key
 from certs.outcomes import Failure, Outcome, WaitingForUser
 from shim.acme.gateway import Gateway
 from shim.acme.signing import ExternalAccount, generate_account_key, key_hash
+from shim.controllers.accountkey import KEY_CHANGED, AccountKeys
 from shim.controllers.world import World, with_next_attempt
 from shim.kube.errors import AlreadyExists
 from shim.kube.store import Store
@@ -40,6 +43,7 @@ class IssuerController:
         self._store = store
         self.name = name
         self._component = f"cert-manager-{name}"
+        self._account_keys = AccountKeys(world)
 
     def observe(self, namespace: str, name: str) -> ObservedIssuer | None:
         """Gather the issuer and the Secrets that it refers to."""
@@ -53,8 +57,16 @@ class IssuerController:
         if acme is None:
             return ObservedIssuer(issuer)
         secret = self._world.secrets.get(place, acme.private_key_secret_ref.name)
-        hashed, problem = _key_state(secret, acme.private_key_secret_ref.key or DEFAULT_KEY)
-        return ObservedIssuer(issuer=issuer, key_secret=secret, key_hash=hashed, key_problem=problem, namespace=place)
+        key = acme.private_key_secret_ref.key or DEFAULT_KEY
+        hashed, problem = _key_state(secret, key)
+        return ObservedIssuer(
+            issuer=issuer,
+            key_secret=secret,
+            key_hash=hashed,
+            key_problem=problem,
+            namespace=place,
+            sharing=self._account_keys.sharing(issuer, secret, key),
+        )
 
     def decide(self, observed: ObservedIssuer, now: datetime) -> Step | Outcome:
         """Return the next step."""
@@ -65,6 +77,8 @@ class IssuerController:
         match step:
             case StoreAccountKey():
                 self._store_key(observed, step)
+            case ChangeKey():
+                self._change_key(observed, step)
             case Register():
                 self._register(observed, step, now)
             case SetIssuerStatus():
@@ -77,6 +91,8 @@ class IssuerController:
         sentence = one_line(with_next_attempt(failure, retry_at))
         reason = failure.reason or "ErrRegisterACMEAccount"
         self._world.tell(observed.issuer, (Tell(reason, sentence, "Warning"),), self._component)
+        if decision.may_fail_quietly(observed):
+            return
         status = not_ready(observed.issuer, reason=reason, message=sentence, now=now)
         if status is not None:
             self._write(observed.issuer, status)
@@ -102,6 +118,16 @@ class IssuerController:
                     reason="ErrVerifyACMEAccount",
                 ) from None
 
+    def _change_key(self, observed: ObservedIssuer, step: ChangeKey) -> None:
+        issuer, secret = observed.issuer, observed.key_secret
+        assert secret is not None  # noqa: S101  decided so
+        gateways = {}
+        for one in self._account_keys.accounts(issuer, step.key):
+            if one.spec.acme is not None and one.status.acme is not None:
+                gateways[one.status.acme.uri] = gateway_of(self._world, one, one.spec.acme)
+        self._account_keys.change(issuer, secret, step.key, gateways)
+        self._world.tell(issuer, (Tell("AccountKeyChanged", KEY_CHANGED),), self._component)
+
     def _register(self, observed: ObservedIssuer, step: Register, now: datetime) -> None:
         acme, issuer = step.acme, observed.issuer
         gateway = gateway_of(self._world, issuer, acme)
@@ -125,7 +151,11 @@ class IssuerController:
                 "binding does not exist; create it with the MAC key that the CA gave",
                 reason="ErrRegisterACMEAccount",
             )
-        return ExternalAccount(key_id=binding.key_id, hmac_key=secret.data[ref.key].decode(errors="replace"))
+        return ExternalAccount(
+            key_id=binding.key_id,
+            hmac_key=secret.data[ref.key].decode(errors="replace"),
+            algorithm=binding.key_algorithm or "HS256",
+        )
 
 
 def _key_state(secret: Secret | None, key: str) -> tuple[str, str]:
@@ -155,6 +185,7 @@ def gateway_of(world: World, issuer: AnyIssuer, acme: ACMEIssuer) -> Gateway:
         ca_bundle=acme.ca_bundle,
         skip_tls_verify=acme.skip_tls_verify,
         account_uri=issuer.status.acme.uri if issuer.status.acme is not None else "",
+        next_key=next_key(secret, key),
     )
 
 

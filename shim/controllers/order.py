@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,9 +15,12 @@ from certs.api.meta import ObjectMeta, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, OrderStatus
 from certs.decide import order as decision
 from certs.decide import solver as solvers
-from certs.decide.challenge import FINALIZER, Progress, unsupported
+from certs.decide.challenge import unsupported
+from certs.decide.challengesteps import FINALIZER, Progress
+from certs.decide.direction import overridden
 from certs.decide.effects import Tell, one_line
 from certs.decide.order import (
+    ACMEStep,
     Authorize,
     DeleteChallenge,
     Download,
@@ -30,15 +34,20 @@ from certs.decide.order import (
     Step,
     seen_from,
 )
+from certs.decide.preflight import AskNames, TellFindings
+from certs.decide.sharing import names_of
 from certs.names import challenge_name
-from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
+from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
 from certs.pki.csr import read_csr
-from certs.pki.x509 import read_chain
+from certs.pki.x509 import InvalidCertificate, read_chain
 from shim.acme.gateway import Gateway
-from shim.acme.problems import AccountGone, AccountLimited, AlreadyReplaced, OrderGone, OrderNotReady
+from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
+from shim.controllers import orderlimits
 from shim.controllers.issuer import forget_account, gateway_of
+from shim.controllers.preflight import Preflight
+from shim.controllers.sharing import Sharing
 from shim.controllers.world import World, with_next_attempt
 from shim.kube.errors import AlreadyExists
 from shim.stores import OWNER
@@ -46,6 +55,8 @@ from shim.stores import OWNER
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 COMPONENT: Final = "cert-manager-orders"
+# Public CAs offer one or two; each costs an exchange.
+MOST_ALTERNATES: Final = 10
 
 
 class OrderController:
@@ -53,8 +64,10 @@ class OrderController:
 
     name = "orders"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, preflight: Preflight | None = None) -> None:
         self._world = world
+        self._preflight = preflight or Preflight()
+        self._sharing = Sharing(world.stores)
 
     def observe(self, namespace: str, name: str) -> ObservedOrder | None:
         """Gather the Order, its issuer, its Challenges, and what the CA last said."""
@@ -62,11 +75,15 @@ class OrderController:
         order = stores.orders.get(namespace, name)
         if order is None:
             return None
+        issuer = stores.issuer(namespace, order.spec.issuer_ref)
         return ObservedOrder(
             order=order,
-            issuer=stores.issuer(namespace, order.spec.issuer_ref),
+            issuer=issuer,
             challenges=tuple(stores.challenges.by_index(OWNER, order.metadata.uid)),
             seen=self._world.seen.get(order.metadata.uid),
+            look=self._preflight.look(order),
+            held_until=self._world.held_until(order, issuer),
+            first=self._sharing.first(order),
         )
 
     def decide(self, observed: ObservedOrder, now: datetime) -> Step | Outcome:
@@ -75,6 +92,9 @@ class OrderController:
 
     def act(self, observed: ObservedOrder, step: Step, now: datetime) -> None:
         """Take it; what the CA refuses for good ends the Order, with its sentence."""
+        if isinstance(step, AskNames | TellFindings):
+            self._preflight.act(observed, step, now)
+            return
         try:
             self._act(observed, step, now)
         except OrderGone as error:
@@ -86,7 +106,7 @@ class OrderController:
             self._set_status(observed, decision.failed_status(observed, ACMEState.ERRORED, one_line(str(error)), now))
             self._world.tell(observed.order, (Tell("Failed", one_line(str(error)), "Warning"),), COMPONENT)
 
-    def _act(self, observed: ObservedOrder, step: Step, now: datetime) -> None:
+    def _act(self, observed: ObservedOrder, step: ACMEStep, now: datetime) -> None:
         order = observed.order
         match step:
             case NewOrder():
@@ -112,6 +132,7 @@ class OrderController:
     def report(self, observed: ObservedOrder, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Say in the status and in an event what holds the Order up; its state stays, since it may still succeed."""
         order = observed.order
+        self._world.hold(order, observed.issuer, failure)
         sentence = one_line(with_next_attempt(failure, retry_at))
         self._world.tell(order, (Tell(failure.reason or "Error", sentence, "Warning"),), COMPONENT)
         if order.status.reason != sentence:
@@ -126,6 +147,8 @@ class OrderController:
         return gateway_of(self._world, observed.issuer, acme)
 
     def _set_status(self, observed: ObservedOrder, status: OrderStatus) -> None:
+        if status.state.is_failure:
+            self._world.ledgers.ended(observed.order.metadata.uid, issued=False)
         order = msgspec.structs.replace(observed.order, status=status)
         self._world.client.update_status(order, field_manager=COMPONENT)
 
@@ -139,26 +162,31 @@ class OrderController:
         issued = gateway.certificate(url)
         chain = issued.pem
         if preferred and not ends_at(chain, preferred):
-            others = (gateway.certificate(alternate).pem for alternate in issued.alternates)
+            others = (gateway.certificate(alternate).pem for alternate in issued.alternates[:MOST_ALTERNATES])
             chain = next((other for other in others if ends_at(other, preferred)), chain)
+        if self._sharing.is_shared(observed.order) and not is_for(chain, observed.order):
+            self._start_over(observed, "the CA has issued its certificate for another Order's key")
+            return
         self._set_status(observed, decision.completed(observed, chain))
+        self._world.ledgers.ended(observed.order.metadata.uid, issued=True)
         self._world.tell(observed.order, (Tell("Complete", "Order completed successfully"),), COMPONENT)
         self._world.seen.drop(observed.order.metadata.uid)
+        self._preflight.proven(observed)
 
     def _new_order(self, observed: ObservedOrder, now: datetime) -> None:
-        order, spec = observed.order, observed.order.spec
-        identifiers = (*sorted(spec.dns_names), *sorted(spec.ip_addresses))
-        names = identifiers or (spec.common_name,)
+        order = observed.order
+        names = names_of(order)
         gateway = self._gateway(observed)
-        self._pass_gate(gateway, order, names, now)
+        orderlimits.enter(self._world, gateway, observed.issuer, order, now)
         # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
         first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
-        made = None if first_try else find_order(gateway, names)
+        made = None if first_try else find_order(gateway, names, free=partial(self._sharing.is_free, order))
         try:
             made = made or self._ordered(gateway, order, names, now)
-        except AccountLimited as limited:
-            self._world.gate.close((gateway.server, gateway.account_uri), order.metadata.uid, limited)
+        except RateLimited as limited:
+            orderlimits.refused(self._world, gateway, order, limited)
             raise
+        self._sharing.claim(order, made.url)
         self._set_status(
             observed,
             decision.ordered(
@@ -170,12 +198,6 @@ class OrderController:
             ),
         )
         self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
-
-    def _pass_gate(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> None:
-        """Ask nothing while new orders of the account are limited; raises `RateLimited` with the Order's turn."""
-        attempt = f"cannot create an order for {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}"
-        account = (gateway.server, gateway.account_uri)
-        self._world.gate.enter(account, order.metadata.uid, attempt, now, replaces=bool(order.spec.replaces))
 
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""
@@ -235,7 +257,8 @@ class OrderController:
                 reason="Solver",
             )
         kind: ChallengeType = "HTTP-01" if chosen.challenge.type == solvers.HTTP_01 else "DNS-01"
-        why = unsupported(kind, name, chosen.solver)
+        solver = overridden(chosen.solver, order.metadata.annotations)
+        why = unsupported(kind, name, solver)
         if why:
             raise WaitingForUser(why, reason="Solver")
         spec = ChallengeSpec(
@@ -246,7 +269,7 @@ class OrderController:
             type=kind,
             token=chosen.challenge.token,
             key=self._key(observed, kind, chosen.challenge.token),
-            solver=chosen.solver,
+            solver=solver,
             issuer_ref=order.spec.issuer_ref,
         )
         metadata = ObjectMeta(
@@ -302,8 +325,19 @@ def polls_so_far(before: Seen | None, state: ACMEState) -> int:
 
 
 def ends_at(chain: bytes, common_name: str) -> bool:
-    """Was the topmost certificate of the chain issued by a CA of that common name?"""
-    return read_chain(chain)[-1].issuer_common_name == common_name
+    """Was the topmost certificate of the chain issued by a CA of that common name?  Not of one that cannot be read."""
+    try:
+        return read_chain(chain)[-1].issuer_common_name == common_name
+    except InvalidCertificate:  # what is stored is judged with the request
+        return False
+
+
+def is_for(chain: bytes, order: Order) -> bool:
+    """Is the certificate for the key of the Order's signing request?"""
+    try:
+        return read_chain(chain)[0].public_key == read_csr(order.spec.request).public_key
+    except InvalidCertificate:
+        return False
 
 
 def _described(authorization: AuthorizationResource) -> ACMEAuthorization:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from certs.annotations import PROFILE
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.issuer import AnyIssuer, IssuerType
@@ -17,6 +18,7 @@ from certs.decide.approval import APPROVED, ApprovalRefused, is_foreign, refusal
 from certs.decide.comparison import same_issuer
 from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
+from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.policies import stored_leaf
 from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
 from certs.names import order_name
@@ -173,7 +175,7 @@ class RequestController:
                 name=step.name,
                 namespace=request.metadata.namespace,
                 labels=request.metadata.labels,
-                annotations=request.metadata.annotations,
+                annotations={**request.metadata.annotations, **_made_by(observed.issuer)},
                 owner_references=(owner_reference(request),),
             ),
             spec=spec,
@@ -192,6 +194,10 @@ class RequestController:
             ) from error
         tell = Tell("OrderCreated", f"Created Order resource {place}")
         self._world.tell(request, (tell,), ACME)
+
+
+def _made_by(issuer: AnyIssuer | None) -> dict[str, str]:
+    return {ISSUER_REVISION: issuer_revision(issuer)} if issuer is not None else {}
 
 
 def shares_a_name(request: CertificateRequest, leaf: Leaf) -> bool:
@@ -222,6 +228,6 @@ def order_spec(request: CertificateRequest, issuer: AnyIssuer | None, replaces: 
         dns_names=csr.names.dns_names,
         ip_addresses=csr.names.ip_addresses,
         duration=request.spec.duration if acme is not None and acme.enable_duration_feature else None,
-        profile=acme.profile if acme is not None else "",
+        profile=request.metadata.annotations.get(PROFILE) or (acme.profile if acme is not None else ""),
         replaces=replaces,
     )

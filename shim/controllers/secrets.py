@@ -28,6 +28,11 @@ class Secrets:
         self._fetched: OrderedDict[tuple[str, str], Secret] = OrderedDict()
         self._lock = threading.Lock()
 
+    def version(self, namespace: str, name: str) -> str:
+        """Return the resourceVersion of a Secret, empty when it is not there; asks nobody."""
+        known = self._ours.get(namespace, name) or self._others.get(namespace, name)
+        return known.metadata.resource_version if known is not None else ""
+
     def get(self, namespace: str, name: str) -> Secret | None:
         """Return the Secret with its data, or None; blocks for one request when it is not ours and not yet known."""
         ours = self._ours.get(namespace, name)

@@ -26,12 +26,15 @@ import dns.exception
 import dns.resolver
 from dns.nameserver import Do53Nameserver
 
+from certs.hosts import is_ip_address
 from shim.deadline import TimedResponse
 
 TIMEOUT: Final = 3.0
 # A proxy has learnt a route by then, and a person has not begun to wonder.
 GRACE: Final = timedelta(seconds=3)
-# All redirects together: a worker waits for it.
+# For a responder of our own: it is in the cluster.
+DIRECT_TIMEOUT: Final = 1.0
+# All redirects together.
 WITHIN: Final = 10.0
 # A key authorization is under 200 bytes; whatever is longer is something else.
 MOST: Final = 4096
@@ -177,18 +180,36 @@ class SelfCheck:
         if reply.body.strip() != expected.encode():
             raise NotReachable(f"did not get the expected response from '{url}', but {len(reply.body)} other bytes")
 
+    def reach(self, host: str) -> None:
+        """Connect to the host and hang up; raises NotReachable when its name leads nowhere, or nobody is there."""
+        connection = self._connection("http", host, None)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise NotReachable(f"cannot connect to '{host}': {error}", from_here=True) from error
+        finally:
+            connection.close()
+
+    def ask(self, address: str, port: int, host: str, path: str, *, expected: str) -> None:
+        """Ask a responder of our own for what `host` is asked for; raises NotReachable unless it gives that.
+
+        The admin has named it, so it may be anywhere; its name is resolved by the system.
+        """
+        try:
+            addresses = (address,) if is_ip_address(address) else _of_system(address)
+            reply = _reply(_Connection(addresses, port, timeout=DIRECT_TIMEOUT), path, _in_url(host))
+        except (http.client.HTTPException, OSError) as error:
+            raise NotReachable(str(error) or type(error).__name__) from error
+        if reply.status != http.client.OK or reply.body.strip() != expected.encode():
+            raise NotReachable(f"status {reply.status} and {len(reply.body)} bytes that are not the key")
+
     def _get(self, url: str) -> _Reply:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
-            headers = {"Host": _in_url(host) + (f":{port}" if port else ""), "User-Agent": "certshim-self-check"}
             connection = self._connection(parts.scheme, host, port)
-            try:
-                connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""), headers=headers)
-                response = connection.getresponse()
-                return _Reply(response.status, response.getheader("Location", ""), response.read(MOST))
-            finally:
-                connection.close()
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            return _reply(connection, target, _in_url(host) + (f":{port}" if port else ""))
         except http.client.HTTPException as error:
             # Not the text of the error, which repeats what came back.
             raise NotReachable(
@@ -239,8 +260,32 @@ class SelfCheck:
                 if answer.rrset:
                     return tuple(str(record) for record in answer.rrset)
         except dns.exception.DNSException as error:
-            raise NotReachable(f"cannot resolve {host}: {str(error) or type(error).__name__}") from error
+            raise NotReachable(f"cannot resolve {host}: {_why_unresolved(error)}") from error
         raise NotReachable(f"cannot resolve {host}: it has neither an A nor an AAAA record")
+
+
+def _why_unresolved(error: dns.exception.DNSException) -> str:
+    """Return what the nameservers have said, in few words; a library's own sentences name its classes."""
+    match error:
+        case dns.resolver.NXDOMAIN():
+            return "the name does not exist"
+        case dns.resolver.NoNameservers():
+            said = {str(why) for *_, why, _response in error.kwargs.get("errors", ())}
+            return f"its nameservers answer {' and '.join(sorted(said))}" if said else "no nameserver answers"
+        case dns.exception.Timeout():
+            return "no nameserver has answered in time"
+        case _:
+            return str(error) or type(error).__name__
+
+
+def _reply(connection: http.client.HTTPConnection, target: str, host: str) -> _Reply:
+    """Return the answer to one GET, and hang up."""
+    try:
+        connection.request("GET", target, headers={"Host": host, "User-Agent": "certshim-self-check"})
+        response = connection.getresponse()
+        return _Reply(response.status, response.getheader("Location", ""), response.read(MOST))
+    finally:
+        connection.close()
 
 
 def _of_system(host: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from certs.api.issuer import DNS01Solver
+from certs.decoders import decode
 from certs.outcomes import WaitingForUser
 from shim.solvers.dns01 import Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import API, HTTP, attempt_at, connections, where
@@ -87,7 +88,7 @@ class _Updated(msgspec.Struct, frozen=True):
 
 
 def _code(body: bytes) -> str:
-    return msgspec.json.decode(body, type=_Error).error
+    return decode(body, _Error).error
 
 
 def build(solver: DNS01Solver, credentials: Credentials, *, http: HTTP | None = None) -> DNSWriter:
@@ -97,7 +98,7 @@ def build(solver: DNS01Solver, credentials: Credentials, *, http: HTTP | None = 
     ref = solver.acme_dns.account_secret_ref
     host = _url(solver.acme_dns.host)
     try:
-        accounts = msgspec.json.decode(credentials.secret(ref), type=dict[str, Account])
+        accounts = decode(credentials.secret(ref), dict[str, Account])
     except msgspec.MsgspecError:
         # Without its cause, which may quote the Secret.
         raise WaitingForUser(

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from certs.api.issuer import AzureDNS, AzureManagedIdentity, DNS01Solver
+from certs.decoders import decode
 from certs.outcomes import Transient, WaitingForUser
 from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import API, HTTP, Answer, attempt_at, connections, secret_text, segment, where
@@ -163,11 +164,11 @@ def _records(change: Change, old: _RecordSet | None) -> list[Any]:
 
 
 def _manager_code(body: bytes) -> str:
-    return msgspec.json.decode(body, type=_ManagerError).error.code
+    return decode(body, _ManagerError).error.code
 
 
 def _login_code(body: bytes) -> str:
-    return msgspec.json.decode(body, type=_LoginError).error
+    return decode(body, _LoginError).error
 
 
 def build(

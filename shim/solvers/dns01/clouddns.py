@@ -21,6 +21,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.oauth2.service_account import Credentials as ServiceAccount
 
 from certs.api.issuer import CloudDNS, DNS01Solver
+from certs.decoders import decode
 from certs.outcomes import RateLimited, Transient, WaitingForUser
 from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import API, HTTP, Answer, attempt_at, connections, quoted, segment, where
@@ -204,7 +205,7 @@ def _asked(attempt: str, api: API, method: str, path: str, **more: Any) -> Answe
 
 
 def _code(body: bytes) -> str:
-    error = msgspec.json.decode(body, type=_Errors).error
+    error = decode(body, _Errors).error
     return error.errors[0].reason if error.errors else error.status
 
 
@@ -229,7 +230,7 @@ def _own() -> Any:
 
 def _service_account(text: str, named: str) -> Any:
     try:
-        key = msgspec.json.decode(text, type=dict[str, Any])
+        key = decode(text, dict[str, Any])
         if key.get("type") == "service_account":
             made: Any = ServiceAccount  # it has no types
             return made.from_service_account_info(key, scopes=(SCOPE,))

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from certs.api.issuer import Cloudflare, DNS01Solver
+from certs.decoders import decode
 from certs.outcomes import WaitingForUser
 from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import API, HTTP, Answer, attempt_at, connections, quoted, secret_text, segment, where
@@ -128,7 +129,7 @@ class Writer:
 
 
 def _code(body: bytes) -> str:
-    errors = msgspec.json.decode(body, type=_Errors).errors
+    errors = decode(body, _Errors).errors
     return str(errors[0].code) if errors else ""
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from certs.api.issuer import DNS01Solver
+from certs.decoders import decode
 from certs.outcomes import WaitingForUser
 from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
 from shim.solvers.dns01.rest import API, HTTP, attempt_at, connections, secret_text, segment, where
@@ -65,7 +66,7 @@ class Writer:
 
 
 def _code(body: bytes) -> str:
-    return msgspec.json.decode(body, type=_Error).id
+    return decode(body, _Error).id
 
 
 def build(solver: DNS01Solver, credentials: Credentials, *, http: HTTP | None = None, url: str = URL) -> DNSWriter:

@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from certs.api.issuer import DNS01Solver, Lexicon
+from certs.decoders import decode
 from certs.outcomes import Failure, RateLimited, Transient, WaitingForUser
 from shim.acme.retry_after import retry_after
 from shim.solvers.dns01 import TTL, Change, Credentials, DNSWriter
@@ -89,7 +90,7 @@ class Writer:
                 timeout=self.within,
                 check=False,
             )
-            return msgspec.json.decode(ended.stdout, type=_Outcome)
+            return decode(ended.stdout, _Outcome)
         except subprocess.TimeoutExpired as error:
             raise Transient(f"{attempt}: not done after {self.within:g} seconds") from error
         except (msgspec.MsgspecError, OSError) as error:

@@ -23,6 +23,7 @@ from urllib3 import HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from certs.api.meta import SecretKeySelector
+from certs.decoders import decode
 from certs.outcomes import Failure, RateLimited, Transient, WaitingForUser
 from shim.acme.deadline import pool
 from shim.acme.retry_after import retry_after
@@ -181,7 +182,7 @@ class API:
     def read(self, attempt: str, answer: Answer, kind: type[T]) -> T:
         """Return the body decoded; raises Transient when it is something else."""
         try:
-            return msgspec.json.decode(answer.body, type=kind, strict=False)
+            return decode(answer.body, kind, strict=False)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Transient(f"{attempt}: {self.vendor} answered with something unexpected") from error
 

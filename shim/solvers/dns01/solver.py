@@ -6,7 +6,7 @@ Changes of one name come one after another, and the first that gets its turn wri
 wait for it.  Where a value stands is remembered together with its writer, so that it can be taken out when issuer
 and Secret are gone, as they are in a namespace that is being deleted; who has forgotten builds both anew.
 
-A worker never waits here for more than some seconds (`jobs`).
+A worker never waits here for more than a moment (`shim.solvers.jobs`).
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from certs.api.challenge import Challenge
 from certs.api.core import Secret
 from certs.api.issuer import AnyIssuer, DNS01Solver
 from certs.api.meta import SecretKeySelector
-from certs.decide.challenge import record_name
+from certs.decide.challengesteps import UNDERWAY, Underway, record_name
 from certs.outcomes import Permanent, WaitingForUser
 from shim.controllers.secrets import Secrets
 from shim.kube.transport import Transport
 from shim.solvers.dns01 import Change, Credentials, DNSWriter, Registry
-from shim.solvers.dns01.jobs import Jobs, StillWorking
 from shim.solvers.dns01.propagation import NotYet, Propagation
 from shim.solvers.dns01.questions import Questions
 from shim.solvers.dns01.registry import REGISTRY, WEBHOOK, provider
 from shim.solvers.dns01.tokens import request_token
 from shim.solvers.dns01.webhook import Webhook
 from shim.solvers.dns01.zones import Zones
+from shim.solvers.jobs import Jobs, StillWorking
+from shim.stores import solver_secrets
 
 __all__ = ["DNS01", "DNSSettings", "NotYet", "StillWorking"]
 
-PATIENCE: Final = 1.0  # a fast API is done; a slow one is asked about again (`certs.decide.challenge.UNDERWAY_LOOK`)
+PATIENCE: Final = 0.1  # seconds; a fast API is done, a slow one tells when it is
 _STRIPES: Final = 64  # names that share one wait for each other: harmless, and no lock has to be cleared away
 _MOST_ZONES: Final = 64  # different `nameservers` of solvers
 
@@ -71,7 +73,9 @@ class DNS01:
         *,
         registry: Registry = REGISTRY,
         patience: float = PATIENCE,
+        wake: Callable[[Challenge], None] = lambda _: None,
     ) -> None:
+        """`wake` is called when work for a Challenge is over that nobody waited for."""
         self._secrets = secrets
         self._transport = transport
         self._settings = settings
@@ -79,6 +83,7 @@ class DNS01:
         self._registry = registry
         self._patience = patience
         self._jobs = Jobs()
+        self._wake = wake
         self._lock = threading.Lock()
         self._stripes = tuple(threading.Lock() for _ in range(_STRIPES))
         self._placed: dict[str, _Placed] = {}
@@ -87,6 +92,11 @@ class DNS01:
     def is_presented(self, challenge: Challenge) -> bool:
         """Has this process written its value?"""
         return challenge.metadata.uid in self._placed
+
+    def over(self, challenge: Challenge) -> frozenset[Underway]:
+        """Return what is over that was StillWorking, and was not asked about again."""
+        uid = challenge.metadata.uid
+        return frozenset(what for what in UNDERWAY if self._jobs.is_over(f"{what}/{uid}"))
 
     def present(self, challenge: Challenge, issuer: AnyIssuer, others: Callable[[], Iterable[Challenge]]) -> None:
         """Write the value, and with it those of others that are at the same name and have the same solver.
@@ -99,7 +109,7 @@ class DNS01:
                 if not self.is_presented(challenge):
                     self._write(challenge, issuer, others())
 
-        self._jobs.run(f"present/{challenge.metadata.uid}", work, patience=self._patience)
+        self._run("present", challenge, work, self._inputs(issuer))
 
     def check(self, challenge: Challenge) -> None:
         """Look whether the value can be seen; raises NotYet with the reason, or StillWorking."""
@@ -110,7 +120,7 @@ class DNS01:
             at = solver.nameservers or (zones.questions.asked() if self._settings.recursive_only else ())
             Propagation(zones, at).check(record_name(challenge), challenge.spec.key)
 
-        self._jobs.run(f"check/{challenge.metadata.uid}", work, patience=self._patience)
+        self._run("check", challenge, work)
 
     def clean_up(
         self, challenge: Challenge, issuer: AnyIssuer | None, why_not: str, needed: Callable[[], bool]
@@ -130,7 +140,26 @@ class DNS01:
                     self._remove(challenge, None if why_not else issuer, why_not)
                 self._forget(uid)
 
-        self._jobs.run(f"clean-up/{uid}", work, patience=self._patience)
+        self._run("clean-up", challenge, work, self._inputs(issuer))
+
+    def _inputs(self, issuer: AnyIssuer | None) -> str:
+        """Return what a change depends on beside the Challenge: the versions of its issuer and of the credentials."""
+        if issuer is None:
+            return ""
+        namespace = self._namespace_of(issuer)
+        secrets = (f"{name}@{self._secrets.version(namespace, name)}" for name in solver_secrets(issuer))
+        return " ".join((issuer.metadata.resource_version, *secrets))
+
+    def _run(self, what: Underway, challenge: Challenge, work: Callable[[], None], of: str = "") -> None:
+        metadata = challenge.metadata
+        self._jobs.run(
+            f"{what}/{metadata.uid}",
+            work,
+            patience=self._patience,
+            tenant=metadata.namespace,
+            of=of,
+            ended=partial(self._wake, challenge),
+        )
 
     def _turn(self, challenge: Challenge) -> threading.Lock:
         """Return the lock of a name.  By the name before CNAMEs: two that lead to one target are written apart."""

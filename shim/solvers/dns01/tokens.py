@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from certs.decoders import decode
 from certs.outcomes import Transient, WaitingForUser
 from shim.kube.errors import Forbidden, Invalid, KubeError, NotFound
 from shim.kube.transport import Transport
@@ -33,7 +34,7 @@ def request_token(transport: Transport, namespace: str, account: str, audiences:
     body = msgspec.json.encode({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
     try:
         answer = transport.request("POST", path, attempt=attempt, body=body, within=WITHIN)
-        return msgspec.json.decode(answer.body, type=_Answer).status.token
+        return decode(answer.body, _Answer).status.token
     except Forbidden as error:
         raise WaitingForUser(f"{error}; let the shim create serviceaccounts/token of it, by a Role there") from error
     except (NotFound, Invalid) as error:

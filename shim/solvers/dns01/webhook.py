@@ -16,7 +16,8 @@ import msgspec
 
 from certs.api.issuer import DNS01Webhook
 from certs.decide.effects import one_line
-from certs.outcomes import RateLimited, Transient, WaitingForUser
+from certs.decoders import decode
+from certs.outcomes import RateLimited, Transient, Unwatched, WaitingForUser
 from shim.kube.errors import Forbidden, Invalid, KubeError, NotFound
 from shim.kube.transport import Transport
 from shim.solvers.dns01 import Change
@@ -97,7 +98,7 @@ class Webhook:
     def _judge(self, attempt: str, change: Change, body: bytes) -> None:
         """Raise what the solver says went wrong; it has no classes, so all of it may pass."""
         try:
-            response = msgspec.json.decode(body, type=_Payload).response
+            response = decode(body, _Payload).response
         except msgspec.DecodeError as error:
             raise Transient(f"{attempt}: it answered with what is no ChallengePayload") from error
         if response is None:
@@ -118,9 +119,9 @@ _USERS: Final = frozenset(("Unauthorized", "Forbidden", "NotFound", "Invalid", "
 def _failure(error: KubeError, group: str, name: str) -> Transient | RateLimited | WaitingForUser:
     match error:
         case Forbidden():
-            return WaitingForUser(f"{error}; allow the shim's service account to create {name} in {group}")
+            return Unwatched(f"{error}; allow the shim's service account to create {name} in {group}")
         case NotFound():
-            return WaitingForUser(f"{error}; install the solver, whose APIService serves {VERSION}.{group}")
+            return Unwatched(f"{error}; install the solver, whose APIService serves {VERSION}.{group}")
         case Invalid():
             return WaitingForUser(str(error))
         case _ if error.code == 429 and error.retry_after:

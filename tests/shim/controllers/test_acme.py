@@ -22,7 +22,7 @@ from certs.api.issuer import (
 )
 from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
-from certs.decide.challenge import Progress
+from certs.decide.challengesteps import Progress
 from certs.outcomes import Failure, Permanent, RateLimited, WaitingForUser
 from certs.pki.keys import encode_key
 from shim.controllers.challenge import ChallengeController
@@ -32,7 +32,8 @@ from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
 from shim.solvers.dns01.solver import DNS01, DNSSettings
-from shim.solvers.http01 import HTTP01, Responders
+from shim.solvers.http01.responders import Responders
+from shim.solvers.http01.solver import HTTP01
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import OURS, Stores
 from tests.certs.decide.objects import HOST, NOW, issuer, order, secret
@@ -228,14 +229,14 @@ def test_an_order_is_stored_with_its_url(ca: FakeCA, stores: Stores, events: Eve
 @pytest.mark.parametrize(
     ("solvers", "sentence"),
     [
-        pytest.param((), "the issuer has no solvers at all, the CA offers http-01", id="none"),
+        pytest.param((), "the issuer has no solvers at all; the CA offers http-01", id="none"),
         pytest.param(
             (msgspec.structs.replace(SOLVER, selector=SolverSelector(dns_names=("other.test",))),),
-            f"can be used for {HOST}: the issuer has 1 solver(s) of type http-01",
+            f"can be used for {HOST}: solvers[0] (http-01) is for dnsNames other.test",
             id="for another name",
         ),
         pytest.param(
-            (ACMESolver(dns01=DNS01Solver()),), "the issuer has 1 solver(s) of type dns-01", id="for another challenge"
+            (ACMESolver(dns01=DNS01Solver()),), "solvers[0] (dns-01) cannot prove this name", id="for another challenge"
         ),
         pytest.param(
             (msgspec.structs.replace(SOLVER, wait_instead_of_self_check="a while"),),

@@ -17,6 +17,7 @@ from certs.api.certificate import (
     SecretTemplate,
     X509Subject,
 )
+from certs.api.issuer import Issuer, IssuerSpec, IssuerStatus, SelfSignedIssuer
 from certs.api.meta import IssuerReference, find_condition, owner_reference
 from certs.decide.certificatesteps import StoreNextKey
 from certs.outcomes import Permanent, Transient, WaitingForUser
@@ -34,6 +35,7 @@ from tests.certs.decide.objects import (
     certificate,
     condition,
     issued,
+    issuer,
     key,
     pem,
     request,
@@ -49,6 +51,12 @@ from tests.shim.controllers.conftest import Events, drive
 @pytest.fixture
 def controller(world: World) -> CertificateController:
     return CertificateController(world)
+
+
+def self_signed() -> Issuer:
+    """Return an issuer that signs in this process, and is ready to."""
+    status = IssuerStatus(conditions=(condition("Ready"),))
+    return msgspec.structs.replace(issuer(status=status), spec=IssuerSpec(self_signed=SelfSignedIssuer()))
 
 
 def test_an_issuance_from_beginning_to_end(
@@ -381,6 +389,29 @@ def test_an_rsa_key_is_made_beside_the_work(world: World, stores: Stores, put: P
     assert fits(decode_key(made.data["tls.key"]), PrivateKey(size=2048)) == ()
     assert events()[0][1] == "Generated"
     world.mill.stop()
+
+
+@pytest.mark.parametrize(
+    ("legacy_output", "told"),
+    [(True, [("Normal", "Generated", "Generated new private key")]), (False, [])],
+    ids=["as then, too", "as today"],
+)
+def test_the_key_of_a_quick_issuance_is_news_to_what_reads_the_output_of_then(
+    world: World, put: Put, events: Events, *, legacy_output: bool, told: list[tuple[str, str, str]]
+) -> None:
+    """Its end follows within the moment, so that today only that is told."""
+    put(self_signed())
+    put(certificate())
+    settings = replace(world.settings, legacy_output=legacy_output)
+    controller = CertificateController(replace(world, settings=settings))
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, StoreNextKey)
+    controller.act(observed, step, NOW)
+
+    assert events() == told
 
 
 def test_policy_never_orders_no_key(controller: CertificateController, put: Put) -> None:

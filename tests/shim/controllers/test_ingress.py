@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
+from queue import SimpleQueue
+
 import msgspec
 import pytest
 
 from certs.api.ingress import Ingress, IngressRule, IngressSpec, IngressTLS
 from certs.api.meta import ObjectMeta
-from certs.decide.ingress import ApplyCertificate, DeleteCertificate
+from certs.decide.ingress import ApplyCertificate, DeleteCertificate, LookAtHosts
+from certs.decide.precedence import TELL_AFTER
 from certs.outcomes import Permanent
 from shim.controllers.ingress import IngressController
+from shim.controllers.precedence import Precedence
 from shim.controllers.world import World
+from shim.engine.reconciler import Key
 from shim.kube.errors import AlreadyExists, Conflict
+from shim.solvers.selfcheck import SelfCheck
 from shim.stores import Stores
-from tests.certs.decide.objects import HOST, NOW, certificate
+from tests.certs.decide.objects import HOST, NOW, certificate, issuer
 from tests.fakes.apiserver import FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
@@ -175,3 +183,24 @@ def test_a_bad_ingress_is_told_its_author(controller: IngressController, put: Pu
     ((kind, reason, message),) = events()
     assert (kind, reason) == ("Warning", "BadConfig")
     assert "cert-manager.io/duration" in message
+
+
+def test_hosts_are_looked_at_before_a_certificate_is_made(world: World, put: Put) -> None:
+    """The Ingress is woken when it is known, and the Certificate is made after some seconds whatever that is."""
+    woken: SimpleQueue[Key] = SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    precedence = Precedence(SelfCheck((f"127.0.0.1:{port}",), port, loopback=True))
+    controller = IngressController(replace(world, precedence=precedence, wake_new=woken.put))
+    put(issuer())
+    put(ingress(ENTRY))
+
+    observed = controller.observe("web", "shop")
+    assert observed is not None
+    step = controller.decide(observed, NOW)
+    assert isinstance(step, LookAtHosts)
+    controller.act(observed, step, NOW)
+
+    assert woken.get(timeout=5) == Key("ingress-shim", "web", "shop")
+    assert drive(controller, "web", "shop", NOW + TELL_AFTER) == ["ApplyCertificate", "Done"]
+    precedence.background.stop()

@@ -10,6 +10,7 @@ from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import IssuerReference, OwnerReference, find_condition, owner_reference
 from certs.api.order import ACMEState, OrderStatus
 from certs.decide.approval import ApprovalRefused
+from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.request import CreateOrder, SetRequestStatus
 from certs.outcomes import Transient, WaitingForUser
 from shim.controllers.request import RequestController, order_spec
@@ -54,7 +55,7 @@ def test_a_request_becomes_an_order_and_then_a_certificate(
 
 
 def test_order_is_the_requests(controller: RequestController, stores: Stores, put: Put) -> None:
-    """Labels and annotations verbatim, controller owner, names from the CSR, a name that is found again."""
+    """Labels and annotations verbatim, beside the issuer's revision; owner, names from the CSR, a name found again."""
     one = request()
     put(issuer())
     put(msgspec.structs.replace(one, metadata=msgspec.structs.replace(one.metadata, labels={"team": "a"})))
@@ -64,7 +65,8 @@ def test_order_is_the_requests(controller: RequestController, stores: Stores, pu
 
     assert of is not None
     assert made.metadata.name.startswith("shop-1-")
-    assert (made.metadata.labels, made.metadata.annotations) == ({"team": "a"}, of.metadata.annotations)
+    assert made.metadata.labels == {"team": "a"}
+    assert made.metadata.annotations == {**of.metadata.annotations, ISSUER_REVISION: issuer_revision(issuer())}
     assert made.metadata.owner_references == (owner_reference(of),)
     assert (made.spec.dns_names, made.spec.request) == ((HOST,), of.spec.request)
 

@@ -16,6 +16,9 @@ from certs.api.issuer import (
     DigitalOcean,
     DNS01Solver,
     DNS01Webhook,
+    HTTP01GatewayHTTPRoute,
+    HTTP01Ingress,
+    HTTP01Solver,
     Issuer,
     IssuerSpec,
 )
@@ -38,6 +41,7 @@ CERTIFICATE = Key("certificates", "web", "shop")
 REQUEST = Key("certificaterequests", "web", "shop-1")
 ORDER = Key("orders", "web", "shop-1-1234")
 ISSUER = Key("issuers", "web", "letsencrypt")
+ROUTES = Key("routes", "web", "shop")
 SHIM = Key("ingress-shim", "web", "shop")
 CLUSTER_ISSUER = Key("clusterissuers", "", "le")
 
@@ -88,7 +92,7 @@ def test_what_is_there_at_the_start_wakes_its_keys(put: Put, watches: Watches, w
 
     watches.start()
 
-    assert woken() == {SHIM, CERTIFICATE, REQUEST, ORDER, CHALLENGE, ISSUER, CLUSTER_ISSUER}
+    assert woken() == {SHIM, CERTIFICATE, ROUTES, REQUEST, ORDER, CHALLENGE, ISSUER, CLUSTER_ISSUER}
 
 
 def touched(obj: KubeObject) -> KubeObject:
@@ -107,7 +111,7 @@ OWNED = msgspec.structs.replace(
     ("change", "keys"),
     [
         pytest.param(touched(INGRESS), {SHIM}, id="Ingress"),
-        pytest.param(touched(OWNED), {CERTIFICATE, SHIM}, id="Certificate"),
+        pytest.param(touched(OWNED), {CERTIFICATE, ROUTES, SHIM}, id="Certificate"),
         pytest.param(touched(request()), {REQUEST, CERTIFICATE}, id="CertificateRequest"),
         pytest.param(touched(order()), {ORDER, REQUEST}, id="Order"),
         pytest.param(touched(challenge()), {CHALLENGE, ORDER}, id="Challenge"),
@@ -169,7 +173,7 @@ def test_a_deletion_wakes_too(stores: Stores, woken: Woken) -> None:
     assert gone is not None
 
     stores.certificates.forget("web", "shop", uid=cert.metadata.uid)
-    assert woken() == {CERTIFICATE, SHIM}
+    assert woken() == {CERTIFICATE, ROUTES, SHIM}
     stores.challenges.forget("web", CHALLENGE.name, uid=gone.metadata.uid)
     assert woken() == {CHALLENGE, ORDER}
 
@@ -183,7 +187,38 @@ def test_a_certificate_that_makes_room_wakes_who_waits_for_it(put: Put, watches:
 
     put(certificate("blog", secret_name="blog-tls"))
 
-    assert woken() == {CERTIFICATE, Key("certificates", "web", "blog")}
+    assert woken() == {CERTIFICATE, Key("certificates", "web", "blog"), Key("routes", "web", "blog")}
+
+
+def test_a_named_ingress_wakes_the_challenges_that_are_led_through_it(
+    put: Put, watches: Watches, stores: Stores, woken: Woken
+) -> None:
+    """Whoever creates it, or mends it, need do nothing else."""
+    put(challenge(solver=ACMESolver(http01=HTTP01Solver(ingress=HTTP01Ingress(name="shop")))))
+    put(challenge("b.test", solver=ACMESolver(http01=HTTP01Solver(ingress=HTTP01Ingress(name="other")))))
+    watches.start()
+    woken()
+
+    put(INGRESS)
+
+    assert woken() == {SHIM, CHALLENGE}
+
+
+def test_the_arrival_of_the_gateway_api_wakes_who_needs_it(
+    put: Put, watches: Watches, stores: Stores, woken: Woken
+) -> None:
+    """Only those, and only when it was not there before."""
+    put(challenge(solver=ACMESolver(http01=HTTP01Solver(gateway_http_route=HTTP01GatewayHTTPRoute()))))
+    put(challenge("b.test"))
+    watches.start()
+    woken()
+
+    stores.gateway_api.find()
+    assert woken() == set()
+    stores.gateway_api.miss("404")
+    stores.gateway_api.find()
+
+    assert woken() == {CHALLENGE}
 
 
 def test_a_cluster_issuer_wakes_its_orders_in_all_namespaces(put: Put, watches: Watches, woken: Woken) -> None:

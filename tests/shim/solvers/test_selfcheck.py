@@ -5,9 +5,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 
 import dns.flags
 import dns.message
@@ -16,57 +15,7 @@ import pytest
 import trustme
 
 from shim.solvers.selfcheck import NotReachable, SelfCheck, why_refused
-
-KEY = "token.thumbprint"
-PATH = "/.well-known/acme-challenge/token"
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def say(status: int, body: bytes = b"", **headers: str) -> Answer:
-    """Return an answer of that status."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-class Site:
-    """A web server on loopback: `pages` by path, `hosts` is what it was asked for."""
-
-    def __init__(self, family: socket.AddressFamily = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
-        self.pages: dict[str, Answer] = {PATH: say(200, KEY.encode())}
-        self.hosts: list[str] = []
-        self.names: list[str | None] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 5
-
-            def do_GET(self) -> None:
-                site.hosts.append(self.headers["Host"])
-                with contextlib.suppress(OSError):
-                    site.pages.get(self.path, say(404))(self)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        server = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
-        self._server = server(("::1" if family is socket.AF_INET6 else "127.0.0.1", 0), Handler)
-        if tls is not None:
-            tls.sni_callback = lambda _sock, name, _context: self.names.append(name)
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+from tests.fakes.site import KEY, PATH, Answer, Site, say
 
 
 @pytest.fixture
@@ -390,7 +339,7 @@ def test_a_name_with_only_an_ipv6_address(names: Names) -> None:
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("gone.test", "cannot resolve gone.test: The DNS query name does not exist: gone.test."),
+        ("gone.test", "cannot resolve gone.test: the name does not exist"),
         ("text.test", "cannot resolve text.test: it has neither an A nor an AAAA record"),
     ],
 )
@@ -405,3 +354,24 @@ def test_the_next_nameserver_is_asked_when_one_is_down(site: Site, names: Names)
         down = f"127.0.0.1:{sock.getsockname()[1]}"
 
     check(site, "shop.test", down, names.place)
+
+
+def test_somebody_is_there(site: Site) -> None:
+    """Told by the connection alone: nothing is asked for."""
+    SelfCheck(port=site.port, loopback=True).reach("127.0.0.1")
+
+    assert site.hosts == []
+
+
+@pytest.mark.parametrize(
+    ("host", "from_here"),
+    [pytest.param("127.0.0.1", True, id="nobody"), pytest.param("gone.test", False, id="no name")],
+)
+def test_nobody_is_there(names: Names, host: str, *, from_here: bool) -> None:
+    """Whether the name leads anywhere makes a difference: what a cluster sees from inside may be different."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NotReachable) as raised:
+        SelfCheck((names.place,), port, loopback=True).reach(host)
+
+    assert raised.value.from_here is from_here

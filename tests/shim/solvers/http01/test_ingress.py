@@ -1,18 +1,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 
 from certs.api.challenge import Challenge
-from certs.api.core import EndpointSlice, Service
+from certs.api.core import Endpoint, EndpointConditions, EndpointSlice, ResponderSlice, Service
 from certs.api.ingress import Ingress
-from certs.api.issuer import ACMESolver, HTTP01Ingress, HTTP01Solver, IngressTemplate, TemplateMeta
-from certs.api.meta import KubeObject, ObjectMeta, OwnerReference, encode
+from certs.api.issuer import (
+    ACMESolver,
+    HTTP01GatewayHTTPRoute,
+    HTTP01Ingress,
+    HTTP01Solver,
+    IngressTemplate,
+    TemplateMeta,
+)
+from certs.api.meta import KubeObject, ObjectMeta, OwnerReference, encode, owner_reference
+from certs.route import SERVICE
 from shim.kube.cluster import Cluster
-from shim.solvers.http01 import HTTP01, SERVICE, Responders, responder_endpoints, responder_service, route, route_name
+from shim.solvers.http01 import RoutedHost
+from shim.solvers.http01.ingress import route
+from shim.solvers.http01.owners import route_name
+from shim.solvers.http01.responders import Responders, responder_endpoints, responder_service, with_replicas
+from shim.solvers.http01.solver import HTTP01
 from shim.solvers.selfcheck import NotReachable, SelfCheck
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, certificate, challenge, order, request
@@ -28,6 +41,12 @@ def solved_by(host: str = HOST, **ingress: Any) -> Challenge:
     return challenge(host, solver=ACMESolver(http01=HTTP01Solver(ingress=HTTP01Ingress(**ingress))))
 
 
+def hosted(of: Challenge | None = None) -> RoutedHost:
+    of = of or challenge()
+    assert of.spec.solver.http01 is not None
+    return RoutedHost("web", of.spec.dns_name, of.spec.solver.http01)
+
+
 def plain(obj: KubeObject) -> dict[str, Any]:
     """Return the object as the API server gets it."""
     made: dict[str, Any] = msgspec.json.decode(encode(obj))
@@ -41,7 +60,7 @@ def http01(kube: Cluster, stores: Stores) -> HTTP01:
 
 def test_route_leads_the_host_to_the_responder() -> None:
     """One rule, the whole prefix, the Service by its port's name."""
-    made = plain(route(challenge(), None))
+    made = plain(route(hosted()))
 
     assert made == {
         "apiVersion": "networking.k8s.io/v1",
@@ -76,8 +95,8 @@ def test_route_leads_the_host_to_the_responder() -> None:
 
 def test_class_is_the_solvers() -> None:
     """By annotation, by field, or neither."""
-    by_annotation = route(solved_by(class_="nginx"), None)
-    by_field = route(solved_by(ingress_class_name="nginx"), None)
+    by_annotation = route(hosted(solved_by(class_="nginx")))
+    by_field = route(hosted(solved_by(ingress_class_name="nginx")))
 
     assert by_annotation.metadata.annotations["kubernetes.io/ingress.class"] == "nginx"
     assert by_annotation.spec.ingress_class_name is None
@@ -93,7 +112,7 @@ def test_template_adds_and_overrides() -> None:
             labels={"acme.cert-manager.io/http01-solver": "false", "team": "a"},
         )
     )
-    metadata = route(solved_by(ingress_template=template), None).metadata
+    metadata = route(hosted(solved_by(ingress_template=template))).metadata
 
     assert metadata.annotations == {"nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8", "more": "x"}
     assert metadata.labels["team"] == "a"
@@ -103,7 +122,7 @@ def test_template_adds_and_overrides() -> None:
 @pytest.mark.parametrize("host", ["10.0.0.1", "2001:db8::1"])
 def test_an_address_is_asked_for_without_a_host(host: str) -> None:
     """A rule's host must be a name; one without serves every host."""
-    assert route(solved_by(host), None).spec.rules[0].host == ""
+    assert route(hosted(solved_by(host))).spec.rules[0].host == ""
 
 
 @pytest.mark.parametrize(
@@ -125,12 +144,17 @@ def test_route_has_a_name(host: str, name: str) -> None:
     assert made == route_name(host) != route_name(f"{host}x")
 
 
-def test_route_goes_with_its_owner_but_is_not_controlled() -> None:
+def test_route_goes_with_its_owner_but_is_not_controlled(http01: HTTP01, put: Put, stores: Stores) -> None:
     """Several Certificates may share it."""
-    owner = OwnerReference("cert-manager.io/v1", "Certificate", "shop", "uid-of-shop", controller=True)
+    put(certificate())
+    put(request(certificate()))
+    put(order())
+    http01.ensure(challenge())
+    made = stores.ingresses.get("web", ROUTE)
 
-    assert route(challenge(), owner).metadata.owner_references == (
-        OwnerReference("cert-manager.io/v1", "Certificate", "shop", "uid-of-shop"),
+    assert made is not None
+    assert made.metadata.owner_references == (
+        OwnerReference("cert-manager.io/v1", "Certificate", "shop", certificate().metadata.uid),
     )
 
 
@@ -145,7 +169,7 @@ def test_addresses_stand_behind_a_service_without_selector() -> None:
         "kind": "EndpointSlice",
         "metadata": None,
         "addressType": "IPv4",
-        "endpoints": [{"addresses": ["10.0.0.1", "10.0.0.2"]}],
+        "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"]}],
         "ports": [{"name": "http", "port": 8089}],
     }
     assert endpoints.metadata.labels["kubernetes.io/service-name"] == SERVICE
@@ -313,3 +337,107 @@ def test_check_asks_for_the_token(kube: Cluster, stores: Stores) -> None:
     """At the host, under the well-known path; nobody is there."""
     with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1/\.well-known/acme-challenge/token-of-127\.0\.0\.1"):
         HTTP01(stores, kube.client, ADDRESSES, SelfCheck(port=1, loopback=True)).check(challenge("127.0.0.1"))
+
+
+def owners_of(stores: Stores) -> list[str]:
+    made = stores.ingresses.get("web", ROUTE)
+    assert made is not None
+    return [one.name for one in made.metadata.owner_references]
+
+
+def needed_by(name: str, put: Put) -> RoutedHost:
+    """Return the host as the Certificate of that name needs it."""
+    cert = certificate(name)
+    put(cert)
+    return RoutedHost("web", HOST, HTTP01Solver(ingress=HTTP01Ingress()), owner_reference(cert))
+
+
+def test_who_needs_a_shared_route_is_added_to_its_owners(http01: HTTP01, put: Put, stores: Stores) -> None:
+    """And who is gone is not written down again."""
+    one, two, three = (needed_by(name, put) for name in ("one", "two", "three"))
+    way = http01.lasting(one)
+    assert way is not None
+
+    way.make(one)
+    assert (way.stands(one), way.stands(two)) == (True, False)
+    way.make(two)
+    assert owners_of(stores) == ["one", "two"]
+    assert (way.stands(one), way.stands(two)) == (True, True)
+
+    stores.certificates.forget("web", "one", uid=certificate("one").metadata.uid)
+    assert way.stands(two)
+    way.make(three)
+    assert owners_of(stores) == ["two", "three"]
+
+
+def test_an_order_does_not_join_the_certificates(http01: HTTP01, put: Put, stores: Stores) -> None:
+    """It goes soon, and whoever needed it has a Certificate."""
+    one = needed_by("one", put)
+    way = http01.lasting(one)
+    assert way is not None
+    way.make(one)
+
+    http01.ensure(challenge())
+
+    assert owners_of(stores) == ["one"]
+
+
+def test_two_at_the_same_moment_write_once(kube: Cluster, stores: Stores, put: Put, api: FakeAPIServer) -> None:
+    """Certificate and Challenge, or two Certificates of a namespace: the second finds what the first has made."""
+    http01 = HTTP01(stores, kube.client, ADDRESSES, SelfCheck())
+    host = needed_by("one", put)
+    way = http01.lasting(host)
+    assert way is not None
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(way.make, [host] * 8))
+
+    assert api.count("apply") == 3
+
+
+def test_addresses_of_another_family_are_made_anew(http01: HTTP01, kube: Cluster, stores: Stores) -> None:
+    """The API server refuses another type of addresses in a slice."""
+    http01.ensure(challenge())
+    before = stores.slices.get("web", SERVICE)
+
+    HTTP01(stores, kube.client, Responders(("2001:db8::1",), 8089), SelfCheck()).ensure(challenge())
+
+    after = stores.slices.get("web", SERVICE)
+    assert before is not None
+    assert after is not None
+    assert (before.address_type, after.address_type) == ("IPv4", "IPv6")
+    assert before.metadata.uid != after.metadata.uid
+
+
+@pytest.mark.parametrize(
+    ("solver", "lasts"),
+    [
+        (HTTP01Solver(ingress=HTTP01Ingress()), True),
+        (HTTP01Solver(gateway_http_route=HTTP01GatewayHTTPRoute()), True),
+        (HTTP01Solver(ingress=HTTP01Ingress(name="web")), False),
+    ],
+    ids=["Ingress", "HTTPRoute", "named Ingress"],
+)
+def test_what_can_be_made_before_there_is_a_challenge(http01: HTTP01, solver: HTTP01Solver, *, lasts: bool) -> None:
+    """Not what is taken away with it."""
+    assert (http01.lasting(RoutedHost("web", HOST, solver)) is not None) is lasts
+
+
+@pytest.mark.parametrize(
+    ("own", "endpoints", "expected"),
+    [
+        ("10.0.0.1", [], ("10.0.0.1",)),
+        ("10.0.0.1", [("10.0.0.2", True), ("10.0.0.1", True)], ("10.0.0.1", "10.0.0.2")),
+        ("10.0.0.1", [("10.0.0.2", False), ("10.0.0.3", None)], ("10.0.0.1", "10.0.0.3")),
+        ("2001:db8::1", [("10.0.0.2", True)], ("2001:db8::1",)),
+        ("shim.certs.svc", [("10.0.0.2", True)], ("shim.certs.svc",)),
+    ],
+    ids=["none known", "all ready", "one is not ready", "other family", "a name"],
+)
+def test_every_ready_replica_stands_behind_the_service(
+    own: str, endpoints: list[tuple[str, bool | None]], expected: tuple[str, ...]
+) -> None:
+    """Ourselves always, the others while they are ready; absent means ready."""
+    known = tuple(Endpoint((address,), EndpointConditions(ready)) for address, ready in endpoints)
+    slices = [ResponderSlice(metadata=ObjectMeta(name="x"), address_type="IPv4", endpoints=known)]
+
+    assert with_replicas(Responders((own,), 8089), slices).hosts == expected
