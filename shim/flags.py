@@ -20,6 +20,7 @@ from certs.durations import parse_duration
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 PREFIX: Final = "CERTSHIM_"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  what an empty host means
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def address(value: str) -> Address:
     host, colon, port = value.rpartition(":")
     if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535 or (":" in host and not host.startswith("[")):
         raise ValueError("must be host:port, for example 0.0.0.0:9402 or [::1]:9402")
-    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104  what an empty host means
+    return Address(host.strip("[]") or EVERYWHERE, int(port))
 
 
 def listen_address(value: str) -> Address | None:

@@ -1,15 +1,18 @@
 """Small plain HTTP servers beside the work: /livez and /readyz for the kubelet, /metrics for Prometheus.
 
-`/livez` fails only for what a restart would mend; `/readyz` while the stores are not complete.
+`/livez` fails only for what a restart would mend; `/readyz` while the stores are not complete, and when the process
+ends.  A page gets the query of the request: `?verbose` tells each check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
+from certs.health import Finding, is_well, told
 from shim.flags import Address
 from shim.listener import Listener
 
@@ -22,17 +25,18 @@ class Page(NamedTuple):
     content_type: str = "text/plain; charset=utf-8"
 
 
-Pages = Mapping[str, Callable[[], Page]]
+Show = Callable[[str], Page]
+Pages = Mapping[str, Show]
 
 
-def check(problem: Callable[[], str]) -> Callable[[], Page]:
-    """Return a page that answers 200 `ok`, or 503 with the problem while there is one."""
+def checked(name: str, look: Callable[[], Sequence[Finding]]) -> Show:
+    """Return the page of that name, which answers 200, or 503 while a check fails, in words."""
 
-    def page() -> Page:
-        found = problem()
-        if found:
-            return Page(HTTPStatus.SERVICE_UNAVAILABLE, f"{found}\n".encode())
-        return Page(HTTPStatus.OK, b"ok\n")
+    def page(query: str) -> Page:
+        findings = look()
+        status = HTTPStatus.OK if is_well(findings) else HTTPStatus.SERVICE_UNAVAILABLE
+        verbose = "verbose" in parse_qs(query, keep_blank_values=True)
+        return Page(status, told(name, findings, verbose=verbose).encode())
 
     return page
 
@@ -46,8 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page of the path."""
-        page = self.server.pages.get(self.path.partition("?")[0])
-        found = page() if page is not None else Page(HTTPStatus.NOT_FOUND, b"not found\n")
+        path, _, query = self.path.partition("?")
+        page = self.server.pages.get(path)
+        found = page(query) if page is not None else Page(HTTPStatus.NOT_FOUND, b"not found\n")
         self.send_response(found.status)
         self.send_header("Content-Type", found.content_type)
         self.send_header("Content-Length", str(len(found.body)))

@@ -6,7 +6,8 @@
 
 Elliptic curves take microseconds and need no order.  One thread is for the slow sizes, the others for the
 quick ones, and whoever has nothing to do helps: so nobody's fifty keys of 8192 bits are in the way of another's key
-of 2048.  The library lets go of the interpreter's lock meanwhile, so workers go on.
+of 2048; and tenants take turns, so neither are somebody's two hundred of 2048.  The library lets go of the
+interpreter's lock meanwhile, so workers go on.
 
 Keys are kept in memory alone, are handed out once, and have no repr.  A process that ends loses them, and nothing by
 it: no key counts before it is stored in its Secret.
@@ -26,6 +27,7 @@ import structlog
 
 from certs.api.certificate import KeyAlgorithm
 from certs.pki.keys import DEFAULT_SIZE, Key
+from shim.engine.ring import Ring
 from shim.keys import generate_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -99,8 +101,8 @@ class KeyMill:
         self._generate = generate
         self._clock = clock
         self._changed = threading.Condition()
-        self._quick: OrderedDict[str, _Order] = OrderedDict()
-        self._slow: OrderedDict[str, _Order] = OrderedDict()
+        self._quick: Ring[str, _Order] = Ring()
+        self._slow: Ring[str, _Order] = Ring()
         self._running: dict[str, _Order] = {}
         self._made: OrderedDict[str, _Order] = OrderedDict()
         self._slow_running = 0
@@ -122,21 +124,24 @@ class KeyMill:
             found = (places.get(owner) for places in (self._quick, self._slow, self._running))
             return any(order is not None and order.kind == kind for order in found)
 
-    def order(self, owner: str, algorithm: KeyAlgorithm | None, size: int, then: Callable[[], None]) -> None:
+    def order(
+        self, owner: str, algorithm: KeyAlgorithm | None, size: int, then: Callable[[], None], *, tenant: str = ""
+    ) -> None:
         """Have a key made; `then` is called from another thread when it is there, or cannot be made.
 
         An order that the owner has already stays as it is; one for another kind of key is replaced.
         """
         order = _Order(Kind.of(algorithm, size), then)
         with self._changed:
-            known = self._quick.get(owner) or self._slow.get(owner) or self._running.get(owner) or self._made.get(owner)
+            places = (self._quick, self._slow, self._running, self._made)
+            known = next((found for place in places if (found := place.get(owner)) is not None), None)
             if known is not None and known.kind == order.kind:
                 return
             self._forget(owner)
             waiting = self._slow if order.kind.is_slow else self._quick
-            waiting[owner] = order
+            waiting.put(tenant, owner, order)
             if len(waiting) > MOST_ORDERS:
-                waiting.popitem(last=False)
+                waiting.take_next()
             self._begin()
             self._changed.notify_all()
 
@@ -173,8 +178,11 @@ class KeyMill:
             thread.join(max(ends_at - time.monotonic(), 0.0))
 
     def _forget(self, owner: str) -> None:
-        for places in (self._quick, self._slow, self._running, self._made):
-            places.pop(owner, None)
+        for waiting in (self._quick, self._slow):
+            if owner in waiting:
+                waiting.take(owner)
+        for place in (self._running, self._made):
+            place.pop(owner, None)
 
     def _begin(self) -> None:
         """Start the threads with the first order: most clusters never need them."""
@@ -216,13 +224,13 @@ class KeyMill:
                 if waiting is None:
                     self._changed.wait()
                     continue
-                owner, order = waiting.popitem(last=False)
+                owner, order = waiting.take_next()
                 self._running[owner] = order
                 self._slow_running += order.kind.is_slow
                 return owner, order
             return None
 
-    def _next(self) -> OrderedDict[str, _Order] | None:
+    def _next(self) -> Ring[str, _Order] | None:
         """Choose from which orders to take one: at most one thread for the slow, unless there are no others."""
         if self._slow and (not self._slow_running or not self._quick) and self._slow_running < max(self._count - 1, 1):
             return self._slow

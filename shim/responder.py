@@ -4,47 +4,21 @@
 
 It keeps nothing of its own, so every replica answers, from the moment at which the Challenge is in its
 store.  A token is looked up, for the name that it was given for (RFC 8555 §8.3), and only while a Challenge
-with it exists; what is answered is never made from the request.  Everything else is 404, without a word.
-
-    connection ──whole head in time?──> look up ──> answer ──> half-close ──> gone
-          └── too late, too long, garbage, or the oldest of too many ──> gone
-
-Everybody on the internet can come here, so it is one event loop in a thread of its own: an idle connection costs
-a file descriptor and no thread.  Each connection gets one answer and a deadline that no byte extends.  When more
-are open than may be, the one that has been open for longest makes room, which is never the CA's that
-has just come.  h11 reads the requests; bodies are not read at all.
+with it exists.  To our own question whether a way leads here (`shim.probe`) the answer is fixed.  Everybody on the
+internet can come here; `shim.tokenserver` is fit for that.
 """
 
 from __future__ import annotations
 
-import asyncio
-import resource
-import socket
-import threading
 from collections.abc import Callable
-from typing import Final, cast
-
-import h11
-import structlog
 
 from certs.api.challenge import Challenge
+from certs.route import PREFIX
+from shim import probe
 from shim.flags import Address
 from shim.kube.store import Store
 from shim.stores import TOKEN
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-PREFIX: Final = "/.well-known/acme-challenge/"
-# File descriptors that are left to everything else in the process: watches, requests, files.
-SPARE_DESCRIPTORS: Final = 512
-MOST_OPEN: Final = 4096
-# A validation is one small request on a fresh connection; whoever needs longer is no CA.
-READ_WITHIN: Final = 5.0
-# How long the client may take to fetch its answer and hang up.
-CLOSE_WITHIN: Final = 2.0
-# Request line and headers together.  Proxies add some; a CA sends 200 bytes.
-MOST_HEAD: Final = 8192
-BACKLOG: Final = 1024
+from shim.tokenserver import READ_WITHIN, Found, TokenServer, without_port
 
 Asked = Callable[[Challenge], None]
 
@@ -53,111 +27,14 @@ def key_authorization(challenges: Store[Challenge], host: str, path: str) -> Cha
     """Return the Challenge that a request is about, or None.  `host` is the Host header, with or without a port."""
     if not path.startswith(PREFIX):
         return None
-    name = _without_port(host).lower()
+    name = without_port(host).lower()
     token = path.removeprefix(PREFIX)
     candidates = challenges.by_index(TOKEN, token) if token else ()
     return next((one for one in candidates if one.spec.dns_name == name and one.spec.type == "HTTP-01"), None)
 
 
-def host_and_path(request: h11.Request) -> tuple[str, str]:
-    """Return whom and what a request asks for; the absolute form outweighs the Host header (RFC 9112 §3.2.2).
-
-    Nothing is decoded: a token has no character that would need an escape (RFC 8555 §8.1).
-    """
-    target = request.target.decode("latin-1")
-    host = next((value.decode("latin-1") for name, value in request.headers if name == b"host"), "")
-    scheme, separator, rest = target.partition("://")
-    if not separator or scheme.lower() != "http":
-        return host, target
-    authority, slash, path = rest.partition("/")
-    return authority, slash + path
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0] if host.count(":") == 1 else host
-
-
-class _Connection(asyncio.Protocol):
-    """One client: its request is read, answered, and the connection ends."""
-
-    def __init__(self, responder: Responder) -> None:
-        self._responder = responder
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
-        self._transport: asyncio.Transport | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-        self._answered = False
-        self._received = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the time that it has."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._end_after(self._responder.read_within)
-        self._responder.opened(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Read on; what comes after the request's head (a body, another request) is thrown away."""
-        if self._answered:
-            return
-        try:
-            # h11 would take a longer head if it came in one piece.
-            self._http.receive_data(data[: MOST_HEAD + 1 - self._received])
-            self._received += len(data)
-            event = self._http.next_event()
-        except h11.RemoteProtocolError as error:
-            self._answer(error.error_status_hint)
-            return
-        if isinstance(event, h11.Request):
-            self._serve(event)
-
-    def eof_received(self) -> bool:
-        """Hang up as well."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it; a client that went away is nobody's error."""
-        del exc
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._responder.closed(self)
-
-    def drop(self) -> None:
-        """End it now, whatever it is doing."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _serve(self, request: h11.Request) -> None:
-        challenge = None
-        if request.method in {b"GET", b"HEAD"}:
-            challenge = key_authorization(self._responder.challenges, *host_and_path(request))
-        if challenge is None:
-            self._answer(404)
-            return
-        self._answer(200, challenge.spec.key.encode(), with_head_only=request.method == b"HEAD")
-        if request.method == b"GET":
-            self._responder.asked(challenge)
-
-    def _answer(self, status: int, body: bytes = b"", *, with_head_only: bool = False) -> None:
-        """Send the answer and half-close: closing while unread bytes wait would reset what has been sent."""
-        transport = self._transport
-        assert transport is not None  # noqa: S101  data comes after connection_made
-        self._answered = True
-        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
-        head = self._http.send(h11.Response(status_code=status, headers=headers)) or b""
-        transport.write(head if with_head_only else head + body)
-        transport.write_eof()
-        self._end_after(CLOSE_WITHIN)
-        log.debug("responder answered", client=str(transport.get_extra_info("peername")), status=status)
-
-    def _end_after(self, seconds: float) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self.drop)
-
-
-class Responder:
-    """The server, from `start` to `stop`.
+class Responder(TokenServer):
+    """The server of the shim.
 
     `asked` is called after each answer to GET, which for the CA's request means: its verdict is near.  It is called
     in the loop's thread and must not block.
@@ -172,79 +49,14 @@ class Responder:
         read_within: float = READ_WITHIN,
         most_open: int | None = None,
     ) -> None:
-        self.challenges = challenges
-        self.asked = asked
-        self.read_within = read_within
-        self._most_open = most_open if most_open is not None else _room()
-        # In the order in which they were opened.
-        self._open: dict[_Connection, None] = {}
-        self._socket = _bound(address)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: asyncio.Event | None = None
-        self._running = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="responder", daemon=True)
+        super().__init__(address, self._find, name="responder", read_within=read_within, most_open=most_open)
+        self._challenges = challenges
+        self._asked = asked
 
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._socket.getsockname()[1])
-
-    def start(self) -> None:
-        """Serve; returns once it does."""
-        self._thread.start()
-        self._running.wait()
-
-    def stop(self) -> None:
-        """Stop serving; nothing when it has not begun."""
-        if self._loop is not None and self._ending is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._ending.set)
-            self._thread.join()
-        self._socket.close()
-
-    def opened(self, connection: _Connection) -> None:
-        """Count a connection; the oldest makes room when there are too many."""
-        self._open[connection] = None
-        if len(self._open) > self._most_open:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            oldest.drop()
-
-    def closed(self, connection: _Connection) -> None:
-        """Count it no more."""
-        self._open.pop(connection, None)
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        finally:
-            self._running.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ending = asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), sock=self._socket, backlog=BACKLOG)
-        self._running.set()
-        await self._ending.wait()
-        server.close()
-        for connection in tuple(self._open):
-            connection.drop()
-        await server.wait_closed()
-
-
-def _room() -> int:
-    """Return how many connections the process has file descriptors for."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MOST_OPEN
-    return max(min(MOST_OPEN, soft - SPARE_DESCRIPTORS), 64)
-
-
-def _bound(address: Address) -> socket.socket:
-    """Return a socket bound to the address (`::` takes IPv4 too); raises OSError that says what to do."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    both = address.host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        place = f"{address.host}:{address.port}"
-        raise OSError(f"cannot listen on {place} (responder): {error.strerror}; choose another address") from error
+    def _find(self, host: str, path: str) -> Found | None:
+        if path == probe.PATH:
+            return Found(probe.ANSWER.encode())
+        challenge = key_authorization(self._challenges, host, path)
+        if challenge is None:
+            return None
+        return Found(challenge.spec.key.encode(), lambda: self._asked(challenge))

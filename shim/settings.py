@@ -9,23 +9,52 @@ from datetime import timedelta
 from typing import Final
 
 from certs.decide.backoff import BackoffLimits
+from certs.decide.preflight import Mode
+from certs.route import PathType
 from certs.wanted import Settings as IngressSettings
 from shim import flags
 from shim.controllers.world import ControllerSettings
 from shim.flags import Address, Flag
+from shim.notify import config as notifications
+from shim.notify.config import Notifications
 from shim.solvers.dns01.solver import DNSSettings
-from shim.solvers.http01 import Responders
+from shim.solvers.http01 import podsettings
+from shim.solvers.http01.podsettings import PodSettings
+from shim.solvers.http01.responders import Responders
 from shim.solvers.selfcheck import SelfCheck
 
+PATH_TYPES: Final[Mapping[str, PathType]] = {
+    "Prefix": "Prefix",
+    "ImplementationSpecific": "ImplementationSpecific",
+}
 WITHOUT_APPROVER: Final = "-certificaterequests-approver"
+WITHOUT_INJECTOR: Final = "-cainjector"
 
 
 def _controllers_chosen(value: str) -> tuple[str, ...]:
     """Read the list; what this release cannot leave out must not be believed to be left out."""
     chosen = flags.words(value)
-    if not set(chosen) <= {"*", WITHOUT_APPROVER}:
-        raise ValueError(f"all controllers run here; only the approver can be left out: write *,{WITHOUT_APPROVER}")
+    if not set(chosen) <= {"*", WITHOUT_APPROVER, WITHOUT_INJECTOR}:
+        raise ValueError(
+            "all controllers run here; only the approver and the CA injector can be left out: "
+            f"write *,{WITHOUT_APPROVER} or *,{WITHOUT_INJECTOR}"
+        )
     return chosen
+
+
+def _path_types(value: str) -> dict[str, PathType]:
+    """Read `Prefix` (for all classes) and `class=Prefix`; a route is for all tokens, so `Exact` cannot be."""
+    chosen: dict[str, PathType] = {}
+    for word in flags.words(value):
+        name, _, kind = word.rpartition("=")
+        if kind not in PATH_TYPES:
+            raise ValueError(f"{kind} must be one of {', '.join(PATH_TYPES)}; write for example nginx=Prefix")
+        chosen[name or "*"] = PATH_TYPES[kind]
+    return chosen
+
+
+def _notifications(path: str) -> Notifications:
+    return notifications.read_file(path) if path else notifications.NOBODY
 
 
 FLAGS: Final = (
@@ -40,10 +69,19 @@ FLAGS: Final = (
     Flag("leader-election-renew-deadline", "40s", flags.duration, "How long a leader tries to renew before it stops"),
     Flag("leader-election-retry-period", "15s", flags.duration, "How often to try to acquire or renew"),
     Flag(
-        "controllers", "*", _controllers_chosen, f"Controllers to run: *, or without the approver: *,{WITHOUT_APPROVER}"
+        "controllers",
+        "*",
+        _controllers_chosen,
+        f"Controllers to run: *, less any of {WITHOUT_APPROVER} and {WITHOUT_INJECTOR}: *,{WITHOUT_INJECTOR}",
     ),
     Flag("concurrent-workers", "10", flags.whole_number(1, 256), "Worker threads, shared by all controllers"),
     Flag("enable-certificate-owner-ref", "false", flags.boolean, "Delete a Certificate's Secret with it"),
+    Flag(
+        "legacy-output",
+        "false",
+        flags.boolean,
+        "Write what cert-manager before v0.11 wrote, too: labels and annotations of Secrets, reasons of events",
+    ),
     Flag(
         "copied-annotation-prefixes",
         "*,-kubectl.kubernetes.io/,-fluxcd.io/,-argocd.argoproj.io/",
@@ -52,6 +90,12 @@ FLAGS: Final = (
     ),
     Flag("certificate-request-minimum-backoff-duration", "1h", flags.duration, "Pause after the first failed issuance"),
     Flag("certificate-request-maximum-backoff-duration", "32h", flags.duration, "Longest pause after failed issuances"),
+    Flag(
+        "preflight",
+        "warn",
+        flags.one_of(*Mode),
+        "What is seen to be wrong with a name before its first order: warn of it, enforce (order nothing), or off",
+    ),
     *flags.INGRESS,
     Flag("extra-certificate-annotations", "", flags.words, "Annotations to copy from an Ingress to its Certificates"),
     Flag(
@@ -69,13 +113,27 @@ FLAGS: Final = (
         flags.duration,
         "When a host cannot be reached from here, ask the CA all the same after this",
     ),
+    *podsettings.FLAGS,
     Flag("acme-http01-self-check-loopback", "false", flags.boolean, "Let self checks go to loopback; for tests"),
+    Flag(
+        "acme-http01-path-types",
+        "",
+        _path_types,
+        "Path type of routes: Prefix or ImplementationSpecific, for all or as class=type; "
+        "by the controller of the IngressClass where none is said",
+    ),
     Flag("acme-http01-responder-listen-address", "0.0.0.0:8089", flags.address, "Where the responder listens"),
     Flag(
         "acme-http01-responder-address",
         "certshim-shim.cert-manager.svc:8089",
         flags.addresses,
         "How proxies reach it: addresses (ip:port,…), or one DNS name with port",
+    ),
+    Flag(
+        "acme-http01-responder-service",
+        "",
+        flags.text,
+        "namespace/name of the Service in front of all replicas; those that are ready there answer too",
     ),
     Flag(
         "dns01-recursive-nameservers",
@@ -100,6 +158,9 @@ FLAGS: Final = (
         "true",
         flags.boolean,
         "Let DNS-01 solvers of ClusterIssuers use the process' identity",
+    ),
+    Flag(
+        "notifications", "", _notifications, "File that says who is told of certificates in trouble; nobody when empty"
     ),
     Flag("metrics-listen-address", "0.0.0.0:9402", flags.listen_address, "Where metrics are served; 0 for nowhere"),
     Flag(
@@ -129,10 +190,16 @@ class Settings:
     workers: int
     lease: LeaseSettings
     controllers: ControllerSettings
+    inject: bool  # CA bundles into others' objects
     responder_listen: Address
     responders: Responders
+    responder_service: tuple[str, str]  # namespace and name, both empty when there is none
     self_check: SelfCheck
+    pods: PodSettings
+    path_types: Mapping[str, PathType]
     dns: DNSSettings
+    preflight: Mode
+    notifications: Notifications
     metrics_listen: Address | None
     healthz_listen: Address | None
     logging_format: str
@@ -145,6 +212,7 @@ def read(given: Mapping[str, str]) -> Settings:
     wrong = _misfits(values)
     if wrong:
         raise flags.WrongFlags("\n".join(wrong))
+    namespace_of, _, service = str(values["acme_http01_responder_service"]).partition("/")
     answering: tuple[Address, ...] = values["acme_http01_responder_address"]
     return Settings(
         kubeconfig=values["kubeconfig"],
@@ -158,8 +226,10 @@ def read(given: Mapping[str, str]) -> Settings:
             retry_period=values["leader_election_retry_period"],
         ),
         controllers=_controllers(values),
+        inject=WITHOUT_INJECTOR not in _words(values["controllers"]),
         responder_listen=values["acme_http01_responder_listen_address"],
         responders=Responders(hosts=tuple(one.host for one in answering), port=answering[0].port),
+        responder_service=(namespace_of, service),
         dns=DNSSettings(
             nameservers=values["dns01_recursive_nameservers"],
             recursive_only=values["dns01_recursive_nameservers_only"],
@@ -167,12 +237,16 @@ def read(given: Mapping[str, str]) -> Settings:
             issuer_ambient=values["issuer_ambient_credentials"],
             cluster_issuer_ambient=values["cluster_issuer_ambient_credentials"],
         ),
+        preflight=Mode(values["preflight"]),
         self_check=SelfCheck(
             values["acme_http01_solver_nameservers"],
             values["acme_http01_self_check_port"],
             loopback=values["acme_http01_self_check_loopback"],
             grace=values["acme_http01_self_check_grace"],
         ),
+        pods=podsettings.read(values),
+        path_types=values["acme_http01_path_types"],
+        notifications=values["notifications"],
         metrics_listen=values["metrics_listen_address"],
         healthz_listen=values["internal_healthz_listen_address"],
         logging_format=values["logging_format"],
@@ -198,6 +272,7 @@ def _controllers(values: Mapping[str, object]) -> ControllerSettings:
         copied_annotation_prefixes=_words(chosen["copied_annotation_prefixes"]),
         auto_approve=WITHOUT_APPROVER not in _words(chosen["controllers"]),
         certificate_owner_ref=bool(chosen["enable_certificate_owner_ref"]),
+        legacy_output=bool(chosen["legacy_output"]),
     )
 
 
@@ -226,6 +301,9 @@ def _misfits(values: Mapping[str, object]) -> list[str]:
             "--leader-election-…: the retry period must be shorter than the renew deadline, "
             "and that shorter than the lease duration"
         )
+    front = str(values["acme_http01_responder_service"])
+    if front and (front.count("/") != 1 or not all(front.split("/"))):
+        wrong.append(f"--acme-http01-responder-service={front}: must be namespace/name of a Service")
     answering = values["acme_http01_responder_address"]
     assert isinstance(answering, tuple)  # noqa: S101  the flag's reader makes one
     problem = _responder_problem(answering)

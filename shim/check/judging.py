@@ -56,6 +56,7 @@ SEEN: Final = frozenset(
         "host-unprovable",
         "name-not-public",
         "names-too-many",
+        "profile-unknown",
         "common-name-impossible",
         "http01-blocked",
         "certificate-lifetime-unmet",
@@ -68,6 +69,7 @@ SEEN: Final = frozenset(
         "certificate-common-name-apart",
         "certificate-name-not-public",
         "certificate-names-too-many",
+        "certificate-profile-unknown",
         "certificate-name-unprovable",
     )
 )

@@ -24,13 +24,32 @@ class Entry:
 
 
 COMMANDS: Final[Mapping[str, Entry]] = {
+    "account": Entry("shim.cli.account", "Look at the ACME account of an issuer, change its key, give it up."),
+    "adopt": Entry("shim.cli.adopt", "Take over from cert-manager, or say what that would change."),
+    "approve": Entry("shim.cli.approve", "Approve a CertificateRequest."),
     "check": Entry("shim.cli.check", "Judge manifests as admission would, with no cluster."),
+    "completion": Entry("shim.cli.completion", "Write a script that completes commands in a shell."),
     "convert": Entry("shim.cli.convert", "Turn manifests of before cert-manager 1.0 into today's."),
     "crds": Entry("shim.cli.crds", "Write the CRDs, or check that they are current."),
+    "create": Entry("shim.cli.create", "Create a CertificateRequest from a Certificate's manifest."),
+    "deny": Entry("shim.cli.deny", "Deny a CertificateRequest."),
+    "doctor": Entry("shim.cli.doctor", "Look at the installation itself, part by part."),
+    "events": Entry("shim.cli.events", "Print what happened to a certificate."),
+    "explain": Entry("shim.cli.explain", "Say what is wrong with a certificate, and what to do."),
+    "inspect": Entry("shim.cli.inspect", "Show what a TLS Secret holds, and whether it can be served."),
+    "notify": Entry("shim.cli.notify", "Send a test message to those who are notified."),
     "policies": Entry("shim.cli.policies", "Write the admission policies, or check that they are current."),
+    "probe": Entry("shim.cli.probe", "Say how long a certificate is good for, for monitoring."),
     "reference": Entry("shim.cli.reference", "Write the reference pages, or check that they are current."),
+    "renew": Entry("shim.cli.renew", "Have Certificates issued anew."),
     "rules": Entry("shim.cli.rules", "Print the rules of admission, or write their page."),
     "shim": Entry("shim.cli.shim", "Run the controllers and the HTTP-01 responder."),
+    "solver": Entry("shim.cli.solver", "Answer one HTTP-01 challenge: what solver pods run."),
+    "status": Entry("shim.cli.status", "Show everything about a certificate, object by object."),
+    "ui": Entry("shim.cli.ui", "Serve a page about all certificates, on this machine."),
+    "upgrade": Entry("shim.cli.upgrade", "Bring what an older installation has left up to date."),
+    "version": Entry("shim.cli.version", "Print the version of this program, and of what the cluster has."),
+    "wait": Entry("shim.cli.wait", "Wait until Certificates are ready."),
     "webhook": Entry("shim.cli.webhook", "Run the admission webhook."),
 }
 
@@ -63,11 +82,25 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the first argument names; say what comes near when there is none."""
+        """Return the command that the first argument names; say what comes near when there is none.
+
+        `check api` is not `check` of a file of that name: such a file is `./api`.
+        """
+        if args[:2] == ["check", "api"]:
+            return "check api", importlib.import_module("shim.cli.checkapi").command, args[2:]
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             ctx.fail(f"There is no command {name!r}.{_suggestion(name)} See {ctx.command_path} --help.")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors are folded to the terminal."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            from shim.cli.exits import fitted  # noqa: PLC0415 - only for an error
+
+            raise fitted(error) from error.__cause__
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         """Return the context, under the name by which the user knows the program."""

@@ -5,13 +5,13 @@ Nothing heavy is imported before there is something to judge: this runs as a hoo
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shim import flags
+from shim.cli.colours import painted
 from shim.flags import Flag
 
 if TYPE_CHECKING:
@@ -122,11 +122,6 @@ def _told(output: str, results: Sequence[Result], sums: Tally, *, quiet: bool) -
         case _:
             from shim.check.output import text  # noqa: PLC0415
 
-            yield from text.lines(results, _painted)
+            yield from text.lines(results, painted)
             if not quiet:
                 yield text.summary(sums)
-
-
-def _painted(text: str, colour: str) -> str:
-    # click.echo takes colours out where nobody sees them.
-    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour, bold=True)

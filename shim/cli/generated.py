@@ -29,6 +29,17 @@ def publish(files: Mapping[str, str], directory: Path, *, check: bool, command: 
         click.echo(f"{directory}: {len(files)} files, {len(stale)} changed")
 
 
+def publish_file(path: Path, content: str, *, check: bool, command: str) -> None:
+    """Do the same with one file in a folder of others."""
+    is_stale = _content(path) != content
+    if check and is_stale:
+        raise click.ClickException(f"{path} is not current; run `{command}` and commit the result")
+    if is_stale:
+        _replace(path, content)
+    if not check:
+        click.echo(f"{path}: {'changed' if is_stale else 'current'}")
+
+
 def stale_files(files: Mapping[str, str], directory: Path) -> list[str]:
     """Return the names of the files in the folder that differ, are missing, or are left over."""
     suffixes = {Path(name).suffix for name in files}

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from certs.rules.rule import Policy
 
-DIRECTORY: Final = Path("manifests/policies")
+DIRECTORY: Final = Path("manifests/chart/files/policies")
 HEADER: Final = """\
 # Made by `certshim policies` from certs/staticrules.py; change that.
 #
@@ -28,7 +28,7 @@ HEADER: Final = """\
 )
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, allow_dash=True), default=DIRECTORY)
 def command(check: bool, admission_settings: BinaryIO | None, directory: Path) -> None:
-    """Write the policies to DIRECTORY (manifests/policies); `-` writes them to standard output."""
+    """Write the policies to DIRECTORY (the chart's); `-` writes them to standard output."""
     from shim.cli.generated import publish  # noqa: PLC0415 - the group's help needs neither
 
     files = policies(_read(admission_settings) if admission_settings else None)

@@ -8,10 +8,13 @@ from types import FrameType
 
 import click
 
-from shim import flags, settings
-from shim.app import Shim
-from shim.kube.errors import KubeError
-from shim.log import configure
+from shim.loglibrary import import_plain
+
+import_plain()
+from shim import flags, settings  # noqa: E402 - see `shim.loglibrary`
+from shim.app import Shim  # noqa: E402
+from shim.kube.errors import KubeError  # noqa: E402
+from shim.log import configure  # noqa: E402
 
 
 @click.command("shim")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from certs.legacy.words import PROVIDERS
 from shim.convert.notes import Notes
 from shim.convert.trees import Tree, line_of, mapping, remove, rename, text
-from shim.convert.versions import PROVIDERS, Age
+from shim.convert.versions import Age
 
 
 def convert_request(tree: Tree, _age: Age, _notes: Notes) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from certs.durations import parse_duration
+from certs.legacy.words import ALGORITHMS, PRIVATE_KEY
 from shim.convert.notes import Notes
 from shim.convert.trees import Tree, add, gather, line_of, mapping, mappings, put, remove, rename, text, texts
 from shim.convert.uses import IssuerKey, Method, Use
-from shim.convert.versions import ALGORITHMS, PRIVATE_KEY, Age
+from shim.convert.versions import Age
 
 MAX_COMMON_NAME: Final = 64  # bytes, RFC 5280 appendix A.1
 RENEWED_BEFORE: Final = "720h"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from certs.legacy.words import CHALLENGE_TYPE, DNS01_PROVIDER, LEGACY_GROUP
 from shim.convert.notes import Notes
 from shim.convert.trees import (
     Tree,
@@ -26,17 +27,7 @@ from shim.convert.trees import (
     unquote,
 )
 from shim.convert.uses import IssuerKey, Method, Use
-from shim.convert.versions import (
-    CHALLENGE_TYPE,
-    CLUSTER_ISSUER,
-    DNS01_PROVIDER,
-    EDIT_IN_PLACE,
-    HTTP01_CLASS,
-    INGRESS_CLASS,
-    ISSUER,
-    LEGACY_GROUP,
-    TLS_ACME,
-)
+from shim.convert.versions import CLUSTER_ISSUER, EDIT_IN_PLACE, HTTP01_CLASS, INGRESS_CLASS, ISSUER, TLS_ACME
 
 PATH_TYPE: Final = "ImplementationSpecific"  # what an absent one meant
 ANNOTATIONS: Final = ("metadata", "annotations")

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ruamel.yaml.comments import CommentedSeq
 
+from certs.legacy.words import PROVIDERS, SERVERS
 from shim.convert.notes import Notes
 from shim.convert.trees import (
     Tree,
@@ -35,7 +36,7 @@ from shim.convert.trees import (
     text,
 )
 from shim.convert.uses import Method, Use
-from shim.convert.versions import PROVIDERS, SERVERS, Age
+from shim.convert.versions import Age
 
 ANY: Final = Method()
 PREPARED: Final = ("tokenSecretRef", "appRole")  # of Vault: values then, so empty where they were not used

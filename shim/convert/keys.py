@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from certs.legacy.words import CERTIFICATE_NAME, CHALLENGE_TYPE, DNS01_PROVIDER, KEYS, LEGACY_GROUP
 from shim.convert.notes import Notes
 from shim.convert.trees import Tree, line_of, mapping, move, remove, rename, sequence
-from shim.convert.versions import (
-    CERTIFICATE_NAME,
-    CHALLENGE_TYPE,
-    DNS01_PROVIDER,
-    FINALIZERS,
-    GONE_LABELS,
-    KEYS,
-    LEGACY_GROUP,
-)
+from shim.convert.versions import FINALIZERS, GONE_LABELS
 
 ANNOTATIONS: Final = ("metadata", "annotations")
 LABELS: Final = ("metadata", "labels")

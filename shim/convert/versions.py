@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from certs.legacy.words import LEGACY_GROUP, LEGACY_VERSION
+
 CERT_MANAGER: Final = "cert-manager.io/v1"
 ACME: Final = "acme.cert-manager.io/v1"
 NETWORKING: Final = "networking.k8s.io/v1"
@@ -44,8 +46,6 @@ _INGRESS: Final = {
     ("networking.k8s.io/v1beta1", "Ingress"): NETWORKING,
     ("networking.k8s.io/v1beta1", "IngressClass"): NETWORKING,
 }
-LEGACY_GROUP: Final = "certmanager.k8s.io"
-LEGACY_VERSION: Final = f"{LEGACY_GROUP}/v1alpha1"
 
 # What a document must contain to be looked at; the rest of a file is not even parsed.
 MARKS: Final = (
@@ -72,37 +72,6 @@ def version_of(api_version: str, kind: str) -> Version | None:
 
 # --- Annotations and labels ------------------------------------------------------------------
 
-# `certmanager.k8s.io/NAME` became `cert-manager.io/NAME` …
-RENAMED: Final = frozenset(
-    (
-        "allow-direct-injection",
-        "alt-names",
-        "cluster-issuer",
-        "common-name",
-        "disable-validation",
-        "inject-apiserver-ca",
-        "inject-ca-from",
-        "inject-ca-from-secret",
-        "ip-sans",
-        "issue-temporary-certificate",
-        "issuer",
-        "issuer-kind",
-        "issuer-name",
-        "private-key-secret-name",
-    )
-)
-# … or `acme.cert-manager.io/…`.
-RENAMED_ACME: Final[Mapping[str, str]] = {
-    "acme-http01-edit-in-place": "acme.cert-manager.io/http01-edit-in-place",
-    "acme-http01-ingress-class": "acme.cert-manager.io/http01-ingress-class",
-}
-KEYS: Final[Mapping[str, str]] = {
-    **{f"{LEGACY_GROUP}/{name}": f"cert-manager.io/{name}" for name in RENAMED},
-    **{f"{LEGACY_GROUP}/{name}": key for name, key in RENAMED_ACME.items()},
-}
-CHALLENGE_TYPE: Final = f"{LEGACY_GROUP}/acme-challenge-type"
-DNS01_PROVIDER: Final = f"{LEGACY_GROUP}/acme-dns01-provider"
-CERTIFICATE_NAME: Final = f"{LEGACY_GROUP}/certificate-name"  # a label then, an annotation now
 GONE_LABELS: Final = frozenset(("acme.cert-manager.io/certificate-name", "acme.cert-manager.io/order-name"))
 FINALIZERS: Final[Mapping[str, str]] = {"finalizer.acme.cert-manager.io": "acme.cert-manager.io/finalizer"}
 
@@ -114,15 +83,3 @@ EDIT_IN_PLACE: Final = "acme.cert-manager.io/http01-edit-in-place"
 HTTP01_CLASS: Final = "acme.cert-manager.io/http01-ingress-class"
 OVERRIDE_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
 OVERRIDE_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
-
-# --- Fields ----------------------------------------------------------------------------------
-
-PRIVATE_KEY: Final = {"keyAlgorithm": "algorithm", "keySize": "size", "keyEncoding": "encoding"}
-ALGORITHMS: Final[Mapping[str, str]] = {"rsa": "RSA", "ecdsa": "ECDSA", "ed25519": "Ed25519"}
-PROVIDERS: Final[Mapping[str, str]] = {"clouddns": "cloudDNS", "azuredns": "azureDNS", "acmedns": "acmeDNS"}
-
-# Let's Encrypt's API of before RFC 8555, gone since June 2021.
-SERVERS: Final[Mapping[str, str]] = {
-    "acme-v01.api.letsencrypt.org": "acme-v02.api.letsencrypt.org",
-    "acme-staging.api.letsencrypt.org": "acme-staging-v02.api.letsencrypt.org",
-}

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 import pytest
 
+from certs.health import found
 from shim.flags import Address
-from shim.health import Page, PageServer, check
+from shim.health import Page, PageServer, checked
 
 PROBLEMS: list[str] = []
 
@@ -16,8 +17,8 @@ PROBLEMS: list[str] = []
 def server(request: pytest.FixtureRequest) -> Iterator[PageServer]:
     PROBLEMS.clear()
     pages = {
-        "/readyz": check(lambda: ", ".join(PROBLEMS)),
-        "/metrics": lambda: Page(HTTPStatus.OK, b"up 1\n", "text/plain; version=0.0.4"),
+        "/readyz": checked("readyz", lambda: (found("stores", ", ".join(PROBLEMS)),)),
+        "/metrics": lambda _: Page(HTTPStatus.OK, b"up 1\n", "text/plain; version=0.0.4"),
     }
     made = PageServer(Address(request.param, 0), pages)
     made.start()
@@ -38,7 +39,11 @@ def test_check_is_ok_until_there_is_a_problem(server: PageServer) -> None:
     """503 with the problem in words, and 200 again when it is gone."""
     assert get(server, "/readyz")[:2] == (200, b"ok\n")
     PROBLEMS.append("not synced yet: Secret")
-    assert get(server, "/readyz?verbose")[:2] == (503, b"not synced yet: Secret\n")
+    assert get(server, "/readyz")[:2] == (503, b"stores: not synced yet: Secret\n")
+    assert get(server, "/readyz?verbose")[:2] == (
+        503,
+        b"[-]stores failed: not synced yet: Secret\nreadyz check failed\n",
+    )
     PROBLEMS.clear()
     assert get(server, "/readyz")[:2] == (200, b"ok\n")
 

@@ -151,6 +151,21 @@ def test_slow_keys_are_in_nobodys_way(mill: KeyMill, gate: Gate) -> None:
     assert (mill.figures().waiting, mill.figures().running) == (19, 1)
 
 
+def test_tenants_take_turns(mill: KeyMill, gate: Gate) -> None:
+    """Somebody's twenty keys are not all in the way of another's one."""
+    called = Called()
+    for number in range(20):
+        mill.order(f"many-{number}", RSA, 2048, ignore, tenant="many")
+    gate.wait_begun(2048, 2048)
+
+    mill.order("one", RSA, 3072, called, tenant="other")
+    gate.let(2048, 2048, 3072)
+    called.wait()
+
+    assert mill.is_ready("one", RSA, 3072)
+    assert mill.figures().waiting >= 15
+
+
 def test_quick_keys_do_not_starve_the_slow(mill: KeyMill, gate: Gate) -> None:
     """Of two threads one takes the first slow one as soon as it may, though quick ones wait."""
     called = Called()

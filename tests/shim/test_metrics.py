@@ -1,21 +1,28 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from kubernetes.client.configuration import Configuration
 
 from certs.api.certificate import CertificateStatus
 from certs.api.challenge import ChallengeStatus
 from certs.api.issuer import ClusterIssuer
 from certs.api.meta import ObjectMeta
 from certs.api.order import ACMEState
+from certs.decide.ratelimits import limits_of, of_order
+from shim.acme.ledgers import AccountAt, Ledgers
 from shim.acme.transport import Exchange
+from shim.engine.figures import MOST_REASONS, WAITS, Ending, Tally
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
 from shim.engine.workers import Workers
 from shim.keymill import KeyMill
+from shim.kube.cluster import Cluster
+from shim.kube.transport import Transport
 from shim.metrics import Metrics
+from shim.metrics.acme import MOST_EXCHANGES, Refusals
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, NOW, certificate, challenge, condition, issuer, with_status
 from tests.shim.conftest import Put
@@ -29,9 +36,14 @@ def queue() -> WorkQueue:
 
 
 @pytest.fixture
-def metrics(stores: Stores, queue: WorkQueue) -> Metrics:
+def ledgers() -> Ledgers:
+    return Ledgers()
+
+
+@pytest.fixture
+def metrics(stores: Stores, queue: WorkQueue, ledgers: Ledgers) -> Metrics:
     made = Metrics()
-    made.watch(stores, queue, Workers(queue, (), count=1), KeyMill())
+    made.watch(stores, queue, Workers(queue, (), count=1), KeyMill(), ledgers)
     return made
 
 
@@ -87,11 +99,22 @@ def test_state_of_a_challenge(metrics: Metrics, put: Put) -> None:
     """One series for each possible state, the empty one too."""
     put(challenge(status=ChallengeStatus(processing=True, reason="waiting", state=ACMEState.PENDING)))
     found = lines(metrics, "certmanager_certificate_challenge_status{")
-    labels = f'domain="{HOST}",name="shop-1-1234-{HOST}",namespace="web",processing="true",reason="waiting"'
+    labels = f'domain="{HOST}",name="shop-1-1234-{HOST}",namespace="web",processing="true",reason="other"'
     (state,) = (line for line in found if line.endswith(" 1.0"))
 
     assert state == f'certmanager_certificate_challenge_status{{{labels},status="pending",type="HTTP-01"}} 1.0'
     assert len(found) == 8
+
+
+def test_the_reason_of_a_challenge_is_one_of_a_few(metrics: Metrics, put: Put) -> None:
+    """What others say in it is for `kubectl describe`: each sentence would make eight series anew."""
+    reason = "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
+    put(challenge(status=ChallengeStatus(processing=True, reason=reason, state=ACMEState.PENDING)))
+
+    found = lines(metrics, "certmanager_certificate_challenge_status{")
+
+    assert len(found) == 8
+    assert all('reason="Waiting for HTTP-01 challenge propagation"' in line for line in found)
 
 
 def test_readiness_of_issuers(metrics: Metrics, put: Put) -> None:
@@ -161,3 +184,89 @@ def test_the_process_is_told(metrics: Metrics) -> None:
     """Memory, CPU and open files, as every exporter has them."""
     assert lines(metrics, "process_resident_memory_bytes")
     assert lines(metrics, "process_cpu_seconds_total")
+
+
+def test_what_is_left_of_a_ca_s_limits(metrics: Metrics, ledgers: Ledgers) -> None:
+    """Nothing is told of accounts without limits; of many domains the emptiest is."""
+    account, now = AccountAt("https://ca.test/dir", "https://ca.test/account/1"), datetime.now(UTC)
+    limits = limits_of(account.server, "orders=10/10h, domain=5/10h")
+    for number, host in enumerate(("a.example.org", "b.example.org", "a.example.net")):
+        ledgers.enter(account, limits, str(number), of_order([host]), (), attempt="", now=now)
+
+    told = (
+        'certshim_acme_rate_limit_left{account="https://ca.test/account/1",limit="%s",server="https://ca.test/dir"} %s'
+    )
+    assert lines(metrics, "certshim_acme_rate_limit_left{") == {told % ("orders", 7.0), told % ("domain", 3.0)}
+
+
+def test_hosts_of_hostile_issuers_are_bounded(metrics: Metrics) -> None:
+    """Whoever may create Issuers names any number of servers, which answer any status: at some point, `other`."""
+    for number in range(5000):
+        host = f"ca-{number}.test"
+        metrics.exchanged(Exchange("discover", "GET", 200 + number % 399, 0.1, "https", host))
+    found = lines(metrics, "certmanager_http_acme_client_request_count{")
+
+    assert len(found) == MOST_EXCHANGES + 1
+    other = 'action="discover",host="other",method="GET",scheme="https",status="other"'
+    assert f"certmanager_http_acme_client_request_count{{{other}}} 3000.0" in found
+
+
+def test_reasons_of_failures_are_bounded() -> None:
+    """A server may call its problems what it likes."""
+    tally = Tally()
+    for number in range(1000):
+        tally.turn(
+            "orders", Ending.PERMANENT, steps=0, busy_for=0, waited_for=0, level="fresh", reason=f"Made{number}Up"
+        )
+
+    failures = tally.figures().failures
+    assert len(failures) == MOST_REASONS + 1
+    assert failures[Ending.PERMANENT, "other"] == 1000 - MOST_REASONS
+
+
+def test_problems_of_cas_are_counted_by_type_and_class() -> None:
+    """Those that the engine tries again, and those that have ended an Order or a Challenge; types that ACME knows."""
+    failures = {(Ending.RATE_LIMITED, "RateLimited"): 2, (Ending.TRANSIENT, "Invented"): 5}
+    refusals = Refusals(lambda: failures)
+    before = challenge(status=ChallengeStatus(state=ACMEState.PENDING))
+    after = challenge(status=ChallengeStatus(state=ACMEState.INVALID, reason="dns: no such name: caa: misleading"))
+    strange = challenge(status=ChallengeStatus(state=ACMEState.INVALID, reason="x" * 300))
+    for new in (before, after, after, strange):
+        refusals.changed(before, new)
+    refusals.changed(None, after)  # it failed before we were there
+    refusals.changed(after, after)
+
+    (family,) = refusals.collect()
+    told = {(sample.labels["type"], sample.labels["class"]): sample.value for sample in family.samples}
+    assert told == {("rateLimited", "rate-limited"): 2.0, ("dns", "permanent"): 2.0}
+
+
+def test_requests_to_the_api_server_are_told(stores: Stores) -> None:
+    """By verb, resource and class of status; nothing of an object's name."""
+    cluster = Cluster(Transport(Configuration(host="http://apiserver.invalid")))
+    cluster.follow(ClusterIssuer)
+    path = "/apis/cert-manager.io/v1/namespaces/web/certificates/{}/status"
+    for number in range(100):
+        cluster.transport.traffic.count("PUT", path.format(number), {}, 200)
+    metrics = Metrics()
+    metrics.connected(cluster, lambda: True)
+
+    requests = 'group="cert-manager.io",resource="certificates/status",status="2xx",verb="update"'
+    assert lines(metrics, "certshim_api_requests_total{") == {f"certshim_api_requests_total{{{requests}}} 100.0"}
+    assert lines(metrics, "certshim_leader ") == {"certshim_leader 1.0"}
+    assert lines(metrics, "certshim_informer_synced{") == {
+        'certshim_informer_synced{resource="clusterissuers.cert-manager.io"} 0.0'
+    }
+
+
+def test_waits_are_told_by_lane(stores: Stores, queue: WorkQueue) -> None:
+    """A histogram: most keys wait for milliseconds, and the lane says who does not."""
+    tally = Tally()
+    for seconds in (0.0005, 0.05, 30.0):
+        tally.turn("orders", Ending.DONE, steps=1, busy_for=0.1, waited_for=seconds, level="fresh")
+    timing = tally.figures().waits[("fresh",)]
+
+    assert dict(zip((*WAITS, "inf"), timing.at_most, strict=True)) == {
+        0.001: 1, 0.01: 1, 0.1: 2, 1.0: 2, 10.0: 2, 60.0: 3, 600.0: 3, "inf": 3,
+    }  # fmt: skip
+    assert timing.total == pytest.approx(30.0505)

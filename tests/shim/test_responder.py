@@ -12,10 +12,13 @@ import msgspec
 import pytest
 
 from certs.api.challenge import Challenge
+from certs.route import PREFIX
+from shim import probe
 from shim.flags import Address
 from shim.kube.store import Store
-from shim.responder import MOST_HEAD, PREFIX, Responder, key_authorization
+from shim.responder import Responder, key_authorization
 from shim.stores import TOKEN
+from shim.tokenserver import MOST_HEAD
 from tests.certs.decide.objects import HOST, challenge
 
 Asked = SimpleQueue[str]
@@ -102,6 +105,14 @@ def test_everything_else_is_unknown(responder: Responder, asked: Asked, host: st
     status, body = ask(responder, path, host)
 
     assert (status, body) == (404, b"")
+    assert asked.empty()
+
+
+def test_our_own_question_is_answered_at_any_host(responder: Responder, asked: Asked) -> None:
+    """So a way can be tried while nobody waits for a proof; and it is not the CA who asks."""
+    assert ask(responder, probe.PATH, "any.example") == (200, probe.ANSWER.encode())
+    assert ask(responder, probe.PATH, method="HEAD") == (200, b"")
+    assert ask(responder, probe.PATH, method="POST")[0] == 404
     assert asked.empty()
 
 

@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from certs.api.issuer import ResourceRequirements
+from certs.decide import preflight
+from certs.decide.http01mode import Mode
 from shim import settings
 from shim.flags import Address, WrongFlags
 from shim.solvers.dns01.solver import DNSSettings
-from shim.solvers.http01 import Responders
+from shim.solvers.http01.podsettings import PodSettings
+from shim.solvers.http01.responders import Responders
 
 DEFAULTS = {flag.key: flag.default for flag in settings.FLAGS}
 
@@ -32,6 +36,13 @@ THEIRS = {
     "default-issuer-kind": "Issuer",
     "default-issuer-group": "cert-manager.io",
     "acme-http01-solver-nameservers": "",
+    "acme-http01-solver-resource-request-cpu": "10m",
+    "acme-http01-solver-resource-request-memory": "64Mi",
+    "acme-http01-solver-resource-limits-cpu": "100m",
+    "acme-http01-solver-resource-limits-memory": "64Mi",
+    "acme-http01-solver-run-as-non-root": "true",
+    "acme-http01-solver-extra-labels": "",
+    "acme-http01-solver-runtime-class-name": "",
     "dns01-recursive-nameservers": "",
     "dns01-recursive-nameservers-only": "false",
     "issuer-ambient-credentials": "false",
@@ -111,6 +122,70 @@ def test_settings_reach_the_solvers_of_dns() -> None:
     assert chosen.dns == DNSSettings(servers, recursive_only=True, issuer_ambient=True, cluster_issuer_ambient=False)
 
 
+def test_settings_reach_solver_pods() -> None:
+    """Nothing said, what is the default; else each flag in its place."""
+    chosen = read(
+        acme_http01_mode="pod",
+        acme_http01_solver_image="certshim:1",
+        acme_http01_solver_resource_request_cpu="20m",
+        acme_http01_solver_resource_limits_memory="0.5Gi",
+        acme_http01_solver_run_as_non_root="false",
+        acme_http01_solver_extra_labels="team=platform, example.org/cost-centre=7",
+        acme_http01_solver_runtime_class_name="gvisor",
+    )
+
+    assert read().pods == PodSettings()
+    assert chosen.pods == PodSettings(
+        mode=Mode.POD,
+        image="certshim:1",
+        resources=ResourceRequirements(
+            requests={"cpu": "20m", "memory": "64Mi"}, limits={"cpu": "100m", "memory": "0.5Gi"}
+        ),
+        run_as_non_root=False,
+        extra_labels={"team": "platform", "example.org/cost-centre": "7"},
+        runtime_class_name="gvisor",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("acme_http01_mode", "pods", "must be one of responder, pod"),
+        ("acme_http01_solver_resource_limits_cpu", "much", "must be a quantity, for example 10m or 64Mi"),
+        ("acme_http01_solver_resource_limits_memory", "64mi", "must be a quantity"),
+        ("acme_http01_solver_extra_labels", "team", "must be labels: key=value,key=value"),
+        ("acme_http01_solver_extra_labels", "team=a b", "a b: a valid label must be"),
+        ("acme_http01_solver_runtime_class_name", "GVisor", "a lowercase RFC 1123 subdomain must"),
+    ],
+    ids=["mode", "cpu", "memory", "no label", "value of a label", "runtime class"],
+)
+def test_wrong_settings_of_solver_pods_are_told(flag: str, value: str, message: str) -> None:
+    """At the start, and not at the first challenge."""
+    with pytest.raises(WrongFlags) as raised:
+        read(**{flag: value})
+
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ("", {}),
+        ("Prefix", {"*": "Prefix"}),
+        ("nginx=Prefix, edge=ImplementationSpecific", {"nginx": "Prefix", "edge": "ImplementationSpecific"}),
+        ("ImplementationSpecific,nginx=Prefix", {"*": "ImplementationSpecific", "nginx": "Prefix"}),
+    ],
+)
+def test_path_types_are_for_all_classes_or_for_one(given: str, chosen: dict[str, str]) -> None:
+    assert read(acme_http01_path_types=given).path_types == chosen
+
+
+def test_a_route_is_for_all_tokens() -> None:
+    """So its path cannot be exact."""
+    with pytest.raises(WrongFlags, match="Exact must be one of Prefix, ImplementationSpecific; write for example"):
+        read(acme_http01_path_types="nginx=Exact")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -124,7 +199,11 @@ def test_settings_reach_the_solvers_of_dns() -> None:
             "the retry period must be shorter than the renew deadline",
             id="lease",
         ),
-        pytest.param({"controllers": "*,-ingress-shim"}, "only the approver can be left out", id="controllers"),
+        pytest.param(
+            {"controllers": "*,-ingress-shim"},
+            "only the approver and the CA injector can be left out",
+            id="controllers",
+        ),
         pytest.param({"acme_http01_responder_address": ""}, "at least one host:port", id="no responder"),
         pytest.param(
             {"acme_http01_responder_address": "10.0.0.1:80,10.0.0.2:81"}, "all with the same port", id="two ports"
@@ -155,3 +234,15 @@ def test_all_that_does_not_go_together_is_told_at_once() -> None:
         read(leader_election_retry_period="41s", acme_http01_responder_address="")
 
     assert len(str(raised.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("mode", list(preflight.Mode))
+def test_what_is_made_of_findings(mode: preflight.Mode) -> None:
+    assert read(preflight=mode).preflight is mode
+
+
+def test_findings_warn_unless_told_otherwise() -> None:
+    """And what is misspelled is not taken for off."""
+    assert read().preflight is preflight.Mode.WARN
+    with pytest.raises(WrongFlags, match=r"--preflight=on .*: must be one of warn, enforce, off"):
+        read(preflight="on")

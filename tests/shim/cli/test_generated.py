@@ -18,7 +18,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(one) for one in arguments])
 
 
-@pytest.mark.parametrize(("command", "files"), [("crds", 6), ("policies", 1), ("reference", 7)])
+@pytest.mark.parametrize(("command", "files"), [("crds", 6), ("policies", 1), ("reference", 8)])
 def test_writes_and_then_finds_everything_current(command: str, files: int, tmp_path: Path) -> None:
     """A folder that does not exist is made; what was written passes the check."""
     folder = tmp_path / "new"
@@ -87,7 +87,11 @@ def test_dash_prints_one_stream_of_documents() -> None:
 
 @pytest.mark.parametrize(
     ("command", "folder"),
-    [("crds", "manifests/crds"), ("policies", "manifests/policies"), ("reference", "docs/reference")],
+    [
+        ("crds", "manifests/chart/files/crds"),
+        ("policies", "manifests/chart/files/policies"),
+        ("reference", "docs/reference"),
+    ],
 )
 def test_the_repository_is_current(command: str, folder: str) -> None:
     """Whoever changes a struct commits the generated files too."""
@@ -122,3 +126,14 @@ def test_wrong_settings_are_told(text: str, told: str, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert told in result.output
+
+
+def test_the_page_of_symptoms_beside_the_folder_is_checked_too(tmp_path: Path) -> None:
+    folder = tmp_path / "docs" / "reference"
+    run("reference", folder)
+    (folder.parent / "troubleshooting.md").write_text("# By hand\n")
+
+    result = run("reference", "--check", folder)
+
+    assert result.exit_code == 1
+    assert "troubleshooting.md is not current; run `certshim reference" in result.output

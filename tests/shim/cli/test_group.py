@@ -31,6 +31,26 @@ def test_help_imports_no_command() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=30)  # noqa: S603
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from shim.cli import main; main(['shim', '--kubeconfig=/nonexistent'])",
+        "import webhook.server, webhook.app",
+        "from shim.cli import main; main(['version', '--client'], standalone_mode=False)",
+        "from shim.cli import main; main(['status', 'certificate', '--kubeconfig=/nonexistent'])",
+        "import shim.cli.status, shim.cli.explained, shim.cli.progress, shim.cli.wait, shim.cli.doctor",
+    ],
+)
+def test_only_a_terminal_needs_rich(code: str) -> None:
+    """The processes carry nothing that draws, and what is piped starts without it."""
+    script = f"import atexit, sys; atexit.register(lambda: print('rich' in sys.modules, end='')); {code}"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+
+    assert done.stdout.endswith("False"), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_has_help_of_its_own(name: str) -> None:
     """`certshim NAME --help` explains each command of the table, so no entry leads nowhere."""
@@ -50,6 +70,15 @@ def test_a_mistyped_command_is_answered_with_the_nearest(typed: str, meant: str 
     assert result.exit_code == 2
     assert f"There is no command '{typed}'." in result.output
     assert (f"Did you mean {meant}?" in result.output) if meant else ("Did you mean" not in result.output)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["status cert", "status certificates", "wait certs", "inspect secrets", "create cr", "explain ing", "events certs"],
+)
+def test_kinds_go_by_the_names_of_kubectl(words: str) -> None:
+    """Its short names and plurals, too."""
+    assert CliRunner().invoke(main, [*words.split(), "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Taking an installation over from cert-manager, and giving it back: `certshim adopt`."""

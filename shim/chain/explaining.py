@@ -1,0 +1,212 @@
+"""What is wrong with a certificate, in one paragraph: pure, from the objects alone.
+
+The deepest object of the chain that complains is the one that knows: a Challenge before its Order, that before its
+request, that before the Certificate.  Controllers write what failed and when it is tried again; what to do about it
+that only a person can do is added here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from certs.api.certificate import Certificate
+from certs.api.challenge import Challenge
+from certs.api.meta import find_condition, is_true
+from certs.decide.challengestatus import PRESENTING, awaiting_verdict
+from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
+from shim.chain.advice import advice_on
+from shim.chain.links import Chain
+
+# As controllers end the sentence of a failure (`with_next_attempt`): an issuance that is under way may be held up, too.
+_TRIED_AGAIN: Final = re.compile(r"\((next attempt at|tried again) ")
+State = Literal["good", "waiting", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How it stands: one paragraph, and what a person can do, empty where there is nothing."""
+
+    state: State
+    text: str
+    advice: str = ""
+
+
+def explain(chain: Chain, now: datetime) -> Explanation:
+    """Return how the certificate stands and what is wrong."""
+    certificate = chain.certificate
+    where = f"Certificate {certificate.metadata.namespace}/{certificate.metadata.name}"
+    conditions = certificate.status.conditions
+    ready, issuing = find_condition(conditions, "Ready"), find_condition(conditions, "Issuing")
+    leaf = stored(chain)
+    if is_true(conditions, "Ready"):
+        text = " ".join(filter(None, (f"{where} is ready.", _said_of(leaf, now), _renewed(chain, now))))
+        if issuing is None:
+            return Explanation("good", text)
+        culprit, by = _culprit(chain)
+        if not culprit:
+            because = f": {issuing.message.rstrip('.')}" if issuing.message else ""
+            return Explanation("good", f"{text} It is being issued anew{because}.")
+        return Explanation("failing", f"{text} Its renewal does not get on: {culprit}", _advice(chain, culprit, by))
+    served = f" Meanwhile {_said_of(leaf, now)[0].lower()}{_said_of(leaf, now)[1:]}" if leaf is not None else ""
+    culprit, by = _culprit(chain)
+    if not culprit:
+        why = _under_way(chain) or (ready.message if ready is not None else "")
+        return Explanation("waiting", f"{where} is not ready yet{f': {why}' if why else ''}.{served}")
+    return Explanation("failing", f"{where} is not ready: {culprit}{served}", _advice(chain, culprit, by))
+
+
+def stored(chain: Chain) -> Leaf | None:
+    """Return the certificate in the Secret; None when there is none that can be read."""
+    try:
+        return read_chain(chain.secret.data["tls.crt"])[0] if chain.secret is not None else None
+    except (KeyError, InvalidCertificate):
+        return None
+
+
+def _said_of(leaf: Leaf | None, now: datetime) -> str:
+    if leaf is None:
+        return ""
+    names = (*leaf.dns_names, *leaf.ip_addresses) or (leaf.common_name,)
+    listed = f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
+    verb = "is" if leaf.not_after > now else "was"
+    by = f" by {leaf.issuer_common_name}" if leaf.issuer_common_name else ""
+    return f"The Secret has a certificate for {listed}{by}, which {verb} valid until {moment(leaf.not_after, now)}."
+
+
+def _renewed(chain: Chain, now: datetime) -> str:
+    at = chain.certificate.status.renewal_time
+    return f"It is renewed at {moment(at, now)}." if at is not None else ""
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """Return a moment as people write it, with how far away it is."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({distance(at - now)})"
+
+
+def distance(left: timedelta) -> str:
+    """Return how far away a moment is, in its largest unit.
+
+    >>> distance(timedelta(days=59, hours=3)), distance(timedelta(minutes=-5)), distance(timedelta(seconds=1))
+    ('in 59 days', '5 minutes ago', 'in 1 second')
+    """
+    seconds = abs(int(left.total_seconds()))
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            count = seconds // size
+            said = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"in {said}" if left > timedelta() else f"{said} ago"
+    return "now"
+
+
+def _culprit(chain: Chain) -> tuple[str, Challenge | None]:
+    """Return the sentence of the deepest object that complains, with whose it is, empty when none does.
+
+    And the Challenge, if that is one.  An issuer that is not there comes before an approver: no approval would help.
+    """
+    challenge = _complaining(chain.challenges)
+    candidates = (
+        _of_challenge(challenge),
+        _of_order(chain),
+        _of_refusal(chain),
+        _of_issuer(chain),
+        _of_approval(chain),
+        _of_certificate(chain),
+    )
+    deepest = next((one for one in candidates if one), "")
+    attempt = re.search(r"next attempt at [^)]*", _of_certificate(chain))
+    if attempt is not None and "next attempt" not in deepest:
+        deepest = f"{deepest.rstrip('.')} ({attempt[0]})"
+    return deepest if not deepest or deepest.endswith(".") else f"{deepest}.", challenge
+
+
+def _complaining(challenges: Iterable[Challenge]) -> Challenge | None:
+    for challenge in challenges:
+        status = challenge.status
+        is_held_up = status.processing and not status.state.is_final and not _takes_its_time(challenge)
+        if status.reason and (status.state.is_failure or is_held_up):
+            return challenge
+    return None
+
+
+def _takes_its_time(challenge: Challenge) -> bool:
+    """Is nothing wrong with it: does the CA look, or the DNS take the value?"""
+    return challenge.status.reason in {awaiting_verdict(challenge.spec.type), PRESENTING}
+
+
+def _under_way(chain: Chain) -> str:
+    """Return what is waited for that only takes its time, empty when that is not known."""
+    working = (one for one in chain.challenges if one.status.processing and not one.status.state.is_final)
+    return next((_of_challenge(one) for one in working if _takes_its_time(one)), "")
+
+
+def _of_challenge(challenge: Challenge | None) -> str:
+    if challenge is None:
+        return ""
+    return f'Challenge {challenge.metadata.name} for "{challenge.spec.dns_name}": {challenge.status.reason}'
+
+
+def _of_order(chain: Chain) -> str:
+    order = chain.order
+    return f"Order {order.metadata.name}: {order.status.reason}" if order is not None and order.status.reason else ""
+
+
+def _of_refusal(chain: Chain) -> str:
+    request = chain.request
+    if request is None:
+        return ""
+    name, conditions = f"CertificateRequest {request.metadata.name}", request.status.conditions
+    for kind in ("Denied", "InvalidRequest"):
+        found = find_condition(conditions, kind)
+        if found is not None and is_true(conditions, kind):
+            return f"{name}: {found.message or kind}"
+    ready = find_condition(conditions, "Ready")
+    if ready is not None and ready.reason in {"Failed", "Denied"}:
+        return f"{name}: {ready.message}"
+    return ""
+
+
+def _of_approval(chain: Chain) -> str:
+    request = chain.request
+    if request is None or is_true(request.status.conditions, "Approved") or is_true(request.status.conditions, "Ready"):
+        return ""
+    return f"CertificateRequest {request.metadata.name}: waits for an approver to approve or deny it"
+
+
+def _of_issuer(chain: Chain) -> str:
+    ref = chain.certificate.spec.issuer_ref
+    name = f'{ref.effective_kind} "{ref.name}"'
+    if ref.effective_group != Certificate.resource.group or ref.effective_kind in chain.unread:
+        return ""
+    if chain.issuer is None:
+        return f"{name} does not exist; create it"
+    ready = find_condition(chain.issuer.status.conditions, "Ready")
+    if ready is None or not is_true(chain.issuer.status.conditions, "Ready"):
+        return f"{name} is not ready: {ready.message if ready is not None else 'nobody has looked at it yet'}"
+    return ""
+
+
+def _of_certificate(chain: Chain) -> str:
+    conditions = chain.certificate.status.conditions
+    issuing, ready = find_condition(conditions, "Issuing"), find_condition(conditions, "Ready")
+    if issuing is not None and (not is_true(conditions, "Issuing") or _TRIED_AGAIN.search(issuing.message)):
+        return issuing.message
+    if ready is not None and ready.reason == "DuplicateSecretName":
+        return ready.message
+    return ""
+
+
+def _advice(chain: Chain, culprit: str, by: Challenge | None) -> str:
+    unproven = next((one.spec.dns_name for one in chain.challenges if not one.status.state.is_final), "")
+    host = by.spec.dns_name if by is not None else unproven
+    return advice_on(
+        culprit,
+        host=host or next(iter(chain.certificate.spec.dns_names), "HOST"),
+        namespace=chain.certificate.metadata.namespace,
+        ingress=chain.ingress.metadata.name if chain.ingress is not None else "NAME",
+        request=chain.request.metadata.name if chain.request is not None else "NAME",
+        solver=by.spec.type if by is not None else "",
+    )

@@ -1,0 +1,102 @@
+"""`certshim solver`: answer one HTTP-01 challenge, and nothing else; what runs in the pods of `--acme-http01-mode=pod`.
+
+    GET /.well-known/acme-challenge/<token>   Host: <domain>   → 200, the key authorization
+    GET / and /healthz                                         → 200, for whoever probes
+    all else                                                   → 404
+
+The pod is given what to answer in its environment: arguments stand in the list of processes, and nothing that comes
+of a key should.  It is no secret all the same, since whoever asks for the token gets it (RFC 8555 §8.3).
+It reads nothing of the cluster and needs no service account.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+import click
+
+from certs.route import PREFIX
+from shim import flags
+from shim.flags import Address, Flag
+from shim.tokenserver import Find, Found, TokenServer, without_port
+
+PORT: Final = 8089
+ALIVE: Final = ("/", "/healthz")
+FLAGS: Final = (
+    Flag("domain", "", flags.required, "The name, or address, that is proven"),
+    Flag("token", "", flags.required, "The token that the CA gave"),
+    Flag("key", "", flags.required, "The key authorization, which is the answer"),
+    Flag(
+        "listen-address", f":{PORT}", flags.address, "Where to listen; without a host at all addresses of both families"
+    ),
+)
+# What a kernel without IPv6 says to `::`.
+NO_IPV6: Final = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
+
+log = logging.getLogger(__name__)
+
+
+@click.command("solver")
+@flags.options(FLAGS)
+def command(**given: str) -> None:
+    """Answer one HTTP-01 challenge: what solver pods run.
+
+    Every flag is also an environment variable: --token is CERTSHIM_TOKEN.
+    """
+    values = flags.read(FLAGS, given)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    ending = threading.Event()
+    _set_on_signals(ending)  # the first process of a container is not ended by a signal that it does not handle
+    try:
+        server = listen(values["listen_address"], answering(values["domain"], values["token"], values["key"]))
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    server.start()
+    log.info("answering for %s at port %d", values["domain"], server.port)
+    ending.wait()
+    server.stop()
+
+
+def answering(domain: str, token: str, key: str) -> Find:
+    """Return what there is to answer: one token at one host, and a word for probes at any."""
+    host, path, answer = domain.lower(), PREFIX + token, key.encode()
+    first = threading.Event()
+
+    def fetched() -> None:
+        if not first.is_set():  # the rest may be anybody, as often as they like
+            first.set()
+            log.info("the token was fetched for the first time")
+
+    def find(asked_host: str, asked_path: str) -> Found | None:
+        if asked_path in ALIVE:
+            return Found(b"")
+        if asked_path == path and without_port(asked_host).lower() == host:
+            return Found(answer, fetched)
+        return None
+
+    return find
+
+
+def listen(address: Address, find: Find) -> TokenServer:
+    """Return the server, at both families where the address names no host; raises OSError that says what to do."""
+    if address.host != flags.EVERYWHERE:
+        return TokenServer(address, find, name="solver")
+    try:
+        return TokenServer(Address("::", address.port), find, name="solver")
+    except OSError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in NO_IPV6:
+            raise
+        return TokenServer(address, find, name="solver")
+
+
+def _set_on_signals(ending: threading.Event) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        ending.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)

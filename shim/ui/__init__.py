@@ -1,0 +1,1 @@
+"""A read-only page about all certificates of a cluster: `certshim ui`."""

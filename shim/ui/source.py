@@ -1,0 +1,92 @@
+"""What the page knows of a cluster: followed by watches, so that ten thousand certificates cost one list."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from certs.api.certificate import Certificate
+from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
+from certs.api.meta import KubeObject
+from shim.chain.reading import read_chain
+from shim.kube.cluster import Cluster
+from shim.kube.kubeclient import KubeClient
+from shim.kube.transport import Transport
+from shim.ui.model import IssuerRow, Row, chain_of, issuer_row, rows
+
+# States depend on the time, too: what was reckoned is reckoned anew after this.
+FRESH: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All lines at a moment; `version` is another when they may be."""
+
+    version: int
+    at: datetime
+    certificates: list[Row]
+    issuers: list[IssuerRow]
+
+
+class Source:
+    """The certificates and issuers of one cluster or namespace.  Thread-safe."""
+
+    def __init__(self, transport: Transport, namespace: str = "") -> None:
+        self._cluster = Cluster(transport, namespace=namespace)
+        self._client = KubeClient(transport)
+        self._certificates = self._cluster.follow(Certificate)
+        self._issuers = self._cluster.follow(Issuer)
+        self._cluster_issuers = None if namespace else self._cluster.follow(ClusterIssuer)
+        self._lock = threading.Lock()
+        self._changes = 0
+        self._known: tuple[int, float, Snapshot] | None = None
+        self.namespace = namespace
+        for store in (self._certificates, self._issuers, self._cluster_issuers):
+            if store is not None:
+                store.subscribe(self._changed)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._cluster.start()
+
+    def stop(self) -> None:
+        """End it, within two seconds."""
+        self._cluster.stop()
+
+    @property
+    def obstacle(self) -> str:
+        """What is not known yet, as when the user may not list it; empty when all is."""
+        failing = [one for one in self._cluster.informers if one.failure]
+        if failing:
+            return "; ".join(f"not up to date: {one.failure}" for one in failing)
+        missing = self._cluster.unsynced
+        return f"not read yet: {', '.join(missing)}" if missing else ""
+
+    def snapshot(self) -> Snapshot:
+        """Return all lines, reckoned at most `FRESH` seconds ago."""
+        with self._lock:
+            known = self._known
+            if known is not None and known[0] == self._changes and time.monotonic() - known[1] < FRESH:
+                return known[2]
+            changes, now = self._changes, datetime.now(UTC)
+            issuers: list[AnyIssuer] = list(self._issuers.values())
+            issuers += self._cluster_issuers.values() if self._cluster_issuers is not None else ()
+            made = Snapshot(
+                known[2].version + 1 if known is not None else 1,
+                now,
+                rows(self._certificates.values(), now),
+                sorted((issuer_row(one) for one in issuers), key=lambda one: (one.ready, one.namespace, one.name)),
+            )
+            self._known = (changes, time.monotonic(), made)
+            return made
+
+    def chain(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return all about one certificate, read now; KubeError when it cannot be."""
+        return chain_of(read_chain(self._client, namespace, name), datetime.now(UTC))
+
+    def _changed(self, old: KubeObject | None, new: KubeObject | None) -> None:
+        del old, new
+        self._changes += 1

@@ -1,0 +1,173 @@
+"""What is said of a certificate, by what its objects say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from certs.api.certificate import CertificateStatus
+from certs.api.challenge import ChallengeStatus
+from certs.api.order import ACMEState, OrderStatus
+from shim.chain.advice import advice_on
+from shim.chain.explaining import distance, explain
+from shim.chain.links import Chain
+from shim.controllers.contents import unwritable
+from shim.controllers.world import with_next_attempt
+from shim.kube.errors import Invalid
+from tests.certs.decide.objects import (
+    HOST,
+    NOW,
+    certificate,
+    challenge,
+    condition,
+    failed,
+    issued,
+    issuer,
+    order,
+    request,
+    stored,
+    with_status,
+)
+
+READY = condition("Ready", reason="Ready", message="Certificate is up to date and has not expired")
+NOT_READY = condition("Ready", "False", reason="DoesNotExist", message="Issuing certificate as Secret does not exist")
+DUE = "Renewing certificate as renewal was scheduled at 2026-03-01 12:00:00 +0000 UTC"
+IMMUTABLE = with_next_attempt(unwritable("web-tls", Invalid("when `immutable` is set")), None)
+AGAIN = "next attempt at 2026-07-01 10:00:00 UTC"
+GAVE_UP = condition("Issuing", "False", reason="Failed", message=f"The request has failed: no ({AGAIN})")
+UNSEEN = ChallengeStatus(processing=True, state=ACMEState.PENDING, reason=f"cannot resolve {HOST}: SERVFAIL")
+LOOKED_AT = ChallengeStatus(
+    processing=True, state=ACMEState.PENDING, reason="Waiting for the CA to validate the HTTP-01 challenge"
+)
+REFUSED = OrderStatus(state=ACMEState.ERRORED, reason="Failed to create Order: CAA forbids it")
+
+
+def chain(*conditions: object, **links: object) -> Chain:
+    status = CertificateStatus(conditions=conditions, renewal_time=NOW + timedelta(days=30))  # type: ignore[arg-type]
+    usual: dict[str, object] = {"certificate": with_status(certificate(), status), "issuer": issuer()}
+    return Chain(**(usual | links))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("of", "state", "parts"),
+    [
+        pytest.param(
+            chain(READY, secret=stored()),
+            "good",
+            ("is ready. The Secret has a certificate for", "It is renewed at", "(in 30 days)"),
+            id="well",
+        ),
+        pytest.param(chain(NOT_READY, issuer=None), "failing", ("does not exist; create it.",), id="no issuer"),
+        pytest.param(
+            chain(NOT_READY, order=order(), challenges=(challenge(status=LOOKED_AT),)),
+            "waiting",
+            ("is not ready yet: Challenge", "Waiting for the CA to validate the HTTP-01 challenge."),
+            id="the CA looks",
+        ),
+        pytest.param(
+            chain(NOT_READY, issuer=None, request=request()),
+            "failing",
+            ("does not exist; create it.",),
+            id="no issuer, and no approver: the issuer first",
+        ),
+        pytest.param(
+            chain(NOT_READY, request=request()),
+            "failing",
+            ("waits for an approver",),
+            id="no approver",
+        ),
+        pytest.param(
+            chain(NOT_READY, request=request(), order=order(), challenges=(with_status(challenge(), UNSEEN),)),
+            "failing",
+            (f'Challenge {challenge().metadata.name} for "{HOST}": cannot resolve {HOST}: SERVFAIL.',),
+            id="the deepest knows",
+        ),
+        pytest.param(
+            chain(NOT_READY, GAVE_UP, request=failed(request()), order=with_status(order(), REFUSED)),
+            "failing",
+            (f"Order {order().metadata.name}: Failed to create Order: CAA forbids it ({AGAIN}).",),
+            id="and when it is tried again",
+        ),
+        pytest.param(
+            chain(NOT_READY, GAVE_UP, secret=stored()),
+            "failing",
+            (f"The request has failed: no ({AGAIN}).", "Meanwhile the Secret has a certificate for"),
+            id="what is served meanwhile",
+        ),
+        pytest.param(
+            chain(READY, GAVE_UP, secret=stored()),
+            "failing",
+            ("is ready.", "Its renewal does not get on: The request has failed: no"),
+            id="a renewal that fails",
+        ),
+        pytest.param(
+            chain(READY, condition("Issuing", reason="Renewing", message=DUE), secret=stored()),
+            "good",
+            ("is ready.", f"It is being issued anew: {DUE}."),
+            id="a renewal that is under way",
+        ),
+        pytest.param(
+            chain(NOT_READY, condition("Issuing", reason="DoesNotExist", message=IMMUTABLE), request=issued(request())),
+            "failing",
+            ("is not ready: cannot write Secret", "(tried again when something changes)."),
+            id="an issuance that is under way and held up",
+        ),
+    ],
+)
+def test_one_paragraph_says_it(of: Chain, state: str, parts: tuple[str, ...]) -> None:
+    told = explain(of, NOW)
+
+    assert told.state == state
+    for part in parts:
+        assert part in told.text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part"),
+    [
+        ("cannot resolve a.test: the name does not exist", "A or AAAA record"),
+        ("cannot resolve a.test: its nameservers answer SERVFAIL", "dig a.test"),
+        ("urn:ietf:params:acme:error:caa: CAA record for a.test prevents issuance", "dig CAA a.test"),
+        ("wrong status code '404' for 'http://a.test/x', expected '200'", "kubectl get ingressclasses"),
+        ("wrong status code '401' for 'http://a.test/x', expected '200'", "http://a.test/.well-known/acme-challenge/"),
+        ("wrong status code '502' for 'http://a.test/x', expected '200'", "certshim-acme-responder"),
+        ("failed to perform self check GET request: [Errno 111] Connection refused", "port 80"),
+        ("Fetching http://a.test/x: Timeout during connect (likely firewall problem)", "port 80"),
+        ("CertificateRequest web-1: waits for an approver", "certshim approve web-1 -n team"),
+        ("the CA limits how many orders this account may begin: its turn is at 12:00", "but to wait"),
+        ("something that nobody knows", ""),
+    ],
+)
+def test_there_is_advice_where_a_person_can_do_something(sentence: str, part: str) -> None:
+    told = advice_on(sentence, host="a.test", namespace="team", ingress="web", request="web-1")
+
+    assert part in told
+    assert bool(told) == bool(part)
+
+
+def test_the_advice_is_about_the_challenge_that_complains() -> None:
+    """Not about one that is still to be looked at; and port 80 has no part in a proof over DNS."""
+    reason = f"cannot change _acme-challenge.{HOST} in zone test at 192.0.2.1:53: Connection refused"
+    refused = ChallengeStatus(processing=True, state=ACMEState.PENDING, reason=reason)
+    over_dns = with_status(challenge(type="DNS-01"), refused)
+    told = explain(chain(NOT_READY, request=request(), order=order(), challenges=(challenge(), over_dns)), NOW)
+
+    assert "API or the server by which the zone is changed" in told.advice
+    assert "port 80" not in told.advice
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(days=59, hours=3), "in 59 days"),
+        (timedelta(hours=-1), "1 hour ago"),
+        (timedelta(seconds=0.4), "now"),
+    ],
+)
+def test_a_distance_has_one_unit(left: timedelta, said: str) -> None:
+    assert distance(left) == said
+
+
+def test_the_chain_of_nobody_has_no_events() -> None:
+    assert chain().events_of(None) == ()
