@@ -26,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test that needs the cluster without saying so by its marker."""
     for item in items:
         wants = "cluster" in getattr(item, "fixturenames", ())
-        if wants and item.get_closest_marker("system") is None:
-            raise pytest.UsageError(f"{item.nodeid} uses the cluster: mark it with pytest.mark.system")
+        if wants and not any(item.get_closest_marker(name) for name in ("system", "node")):
+            raise pytest.UsageError(f"{item.nodeid} uses the cluster: mark it with pytest.mark.system (or node)")
 
 
 @pytest.fixture(scope="session")

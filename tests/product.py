@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import requests
 import yaml
 
-from tests.cluster import Pebble, Process
+from tests.cluster import Cluster, Pebble, Process
 from tests.cluster.names import Names
 from tests.cluster.ports import Ports
+from tests.manifests import LEGACY, SOLVER_PODS, installed
 
-MANIFESTS: Final = Path(__file__).parent.parent / "manifests"
 NAMESPACE: Final = "cert-manager"
 CERTSHIM: Final = Path(sys.executable).with_name("certshim")
 LOOPBACK: Final = "127.0.0.1"
 # Pods and the Services in front of them are what a cluster without nodes has no use for.
-NOT_HERE: Final = frozenset(("Deployment", "Service", "PodDisruptionBudget"))
+NOT_HERE: Final = frozenset(("Deployment", "PodDisruptionBudget", "Service"))
 CONFIGURATIONS: Final = "validatingwebhookconfiguration,mutatingwebhookconfiguration"
 CONFIGURATION_NAMES: Final = ("cert-manager-webhook", "certshim-webhook")
 POLICIES: Final = "validatingadmissionpolicy,validatingadmissionpolicybinding"
@@ -78,9 +79,24 @@ class Product:
 
     def installed_objects(self) -> list[dict[str, Any]]:
         """Return what `install` applies."""
-        return _manifests("crds", lambda _: True) + _manifests(
-            "install", lambda obj: obj["kind"] not in NOT_HERE and not _is_admission(obj)
-        )
+        return [one for one in installed() if one["kind"] not in NOT_HERE and not _is_admission(one)]
+
+    def install_legacy(self) -> None:
+        """Apply the add-on for manifests of cert-manager before v0.11."""
+        self.cluster.kubectl("apply", "--server-side", "-f", str(LEGACY))
+        self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+
+    def uninstall_legacy(self) -> None:
+        """Take it back, with all objects of that group and their twins."""
+        self.cluster.kubectl("delete", "-f", str(LEGACY), "--ignore-not-found")
+
+    def allow_pods(self) -> None:
+        """Let the shim make solver pods."""
+        self.cluster.kubectl("apply", "--server-side", "-f", str(SOLVER_PODS))
+
+    def forbid_pods(self) -> None:
+        """Take that right back."""
+        self.cluster.kubectl("delete", "-f", str(SOLVER_PODS), "--ignore-not-found")
 
     # -- the shim ----------------------------------------------------------------------------------------------
 
@@ -98,7 +114,6 @@ class Product:
             "shim",
             f"--kubeconfig={cluster.service_account_kubeconfig(NAMESPACE, 'certshim-shim')}",
             f"--cluster-resource-namespace={NAMESPACE}",
-            f"--leader-election-namespace={NAMESPACE}",
             f"--acme-http01-responder-listen-address={LOOPBACK}:{self.responder_port}",
             f"--acme-http01-responder-address=localhost:{self.responder_port}",
             f"--acme-http01-solver-nameservers={cluster.names.address}",
@@ -116,7 +131,7 @@ class Product:
 
         Once it has stopped, the API server refuses changes of our kinds until `withdraw_admission`.
         """
-        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(self._admission(host)))
+        self.apply_admission(host)
         process = self.cluster.run("webhook", self.webhook_command(*flags, host=host))
         process.wait_until(lambda: requests.get(f"{self.webhook_health}/readyz", timeout=2).ok, seconds=seconds)
         return process
@@ -136,6 +151,10 @@ class Product:
             *flags,
         ]
 
+    def apply_admission(self, host: str = LOOPBACK) -> None:
+        """Have the API server ask a webhook at `host`, whether one is there or not."""
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(self._admission(host)))
+
     def withdraw_admission(self) -> None:
         """Have the API server ask nobody any more, and look at nothing itself."""
         self.cluster.kubectl("delete", CONFIGURATIONS, *CONFIGURATION_NAMES, "--ignore-not-found")
@@ -143,7 +162,7 @@ class Product:
 
     def _admission(self, host: str) -> list[dict[str, Any]]:
         """Return the policies, and the webhook configurations with the Service replaced by a URL."""
-        configurations = _manifests("policies", _is_admission) + _manifests("install", _is_admission)
+        configurations = [one for one in installed() if _is_admission(one)]
         for webhook in (webhook for one in configurations for webhook in one.get("webhooks", ())):
             service = webhook["clientConfig"].pop("service")
             webhook["clientConfig"]["url"] = f"https://{host}:{self.webhook_port}{service['path']}"
@@ -173,14 +192,18 @@ class Product:
         }
 
 
+@contextmanager
+def on_its_own() -> Iterator[tuple[Cluster, Product]]:
+    """A control plane with the product, for tests that break what others need."""
+    with Cluster() as cluster:
+        product = Product(cluster)
+        product.install()
+        yield cluster, product
+
+
 def _bindable(host: str) -> str:
     """Return where to listen to be reached at a host: there alone on this machine, everywhere from another."""
     return LOOPBACK if host == LOOPBACK else "0.0.0.0"  # noqa: S104  a cluster elsewhere
-
-
-def _manifests(folder: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    texts = [path.read_text() for path in sorted((MANIFESTS / folder).glob("*.yaml"))]
-    return [obj for text in texts for obj in yaml.safe_load_all(text) if obj and wanted(obj)]
 
 
 def _is_admission(obj: dict[str, Any]) -> bool:

@@ -94,9 +94,9 @@ class API:
         """Return the decoded answer."""
         return self._send("GET", path, None, query).json()
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
-        """Create, and return the decoded answer."""
-        return self._send("POST", path, body).json()
+    def post(self, path: str, body: Mapping[str, object], manager: str = "") -> Any:
+        """Create (as a field manager), and return the decoded answer."""
+        return self._send("POST", path, body, {"fieldManager": manager} if manager else None).json()
 
     def put(self, path: str, body: Mapping[str, object]) -> Any:
         """Replace, and return the decoded answer."""
@@ -107,10 +107,10 @@ class API:
         kind = {"Content-Type": "application/merge-patch+json"}
         return self._send("PATCH", path, body, {"fieldManager": manager}, kind).json()
 
-    def apply(self, path: str, body: Mapping[str, object]) -> Any:
-        """Server-side apply one object at its path, and return it."""
+    def apply(self, path: str, body: Mapping[str, object], manager: str = "kit") -> Any:
+        """Server-side apply one object at its path as a field manager, and return it."""
         kind = {"Content-Type": "application/apply-patch+yaml"}
-        return self._send("PATCH", path, body, {"fieldManager": "kit", "force": "true"}, kind).json()
+        return self._send("PATCH", path, body, {"fieldManager": manager, "force": "true"}, kind).json()
 
     def delete(self, path: str, **query: str | int) -> None:
         """Delete, in the background."""

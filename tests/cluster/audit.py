@@ -1,6 +1,7 @@
 """The API server's audit log as typed events: who asked what of which object, and what was answered.
 
-The log is JSON lines at level Metadata (no bodies).  A mark is a place in it: `mark()` before an act and `since(mark)`
+The log is JSON lines at level Metadata (no bodies), but for what service accounts write into statuses and Events: these
+are whole.  A mark is a place in it: `mark()` before an act and `since(mark)`
 after it give that act's requests.  An event is written when its request is complete, which may be a moment after the
 client has its answer: a test that looks for one event waits for it.
 """
@@ -55,6 +56,7 @@ class AuditEvent(msgspec.Struct, frozen=True, rename="camel"):
     request_received_timestamp: str = ""
     stage_timestamp: str = ""
     annotations: dict[str, str] = {}
+    request_object: msgspec.Raw = msgspec.Raw()
 
 
 class AuditLog:

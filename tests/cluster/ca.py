@@ -25,6 +25,7 @@ import requests
 from tests.cluster.pki import CA
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
+from tests.cluster.site import LOOPBACK
 
 _TIMEOUT = 10.0
 DAY = 86_400
@@ -88,9 +89,11 @@ class Pebble:
         resolver: str,
         validation_ports: tuple[int, int],
         settings: PebbleSettings,
+        host: str = LOOPBACK,
+        port: int = 0,
     ) -> None:
         self.name = name
-        self.directory_url = f"https://127.0.0.1:{(port := ports.free())}/dir"
+        self.directory_url = f"https://{host}:{(port := port or ports.free())}/dir"
         self.management_url = f"https://127.0.0.1:{(management := ports.free())}"
         self.settings = settings
         self._program = program
@@ -100,11 +103,11 @@ class Pebble:
         self._folder.mkdir()
         self.root_file = self._folder / "listener-root.crt"
         self._listen = {
-            "listenAddress": f"127.0.0.1:{port}",
+            "listenAddress": f"{host}:{port}",
             "managementListenAddress": f"127.0.0.1:{management}",
             "httpPort": validation_ports[0],
             "tlsPort": validation_ports[1],
-            **self._listener_certificate(),
+            **self._listener_certificate(host),
         }
 
     def start(self) -> Process:
@@ -139,9 +142,9 @@ class Pebble:
         answer.raise_for_status()
         return answer
 
-    def _listener_certificate(self) -> dict[str, str]:
+    def _listener_certificate(self, host: str) -> dict[str, str]:
         ca = CA(f"{self.name} listener CA")
-        pair = ca.server("127.0.0.1", "localhost")
+        pair = ca.server("127.0.0.1", "localhost", host)
         certificate, key = self._folder / "tls.crt", self._folder / "tls.key"
         certificate.write_bytes(pair.certificate)
         key.write_bytes(pair.key)

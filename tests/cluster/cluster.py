@@ -35,7 +35,9 @@ from tests.cluster.names import Names
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
 from tests.cluster.programs import ensure_built
+from tests.cluster.prometheus import Prometheus, Scraped, find_prometheus
 from tests.cluster.proxy import INGRESS_CLASS, Caddy, Router
+from tests.cluster.site import HERE, Site
 
 _KUBECTL_TIMEOUT = 60.0
 _TOKEN_SECONDS = 24 * 3600  # longer than a developer leaves the demo running
@@ -55,8 +57,12 @@ class Cluster:
 
     ingress_class = INGRESS_CLASS
 
-    def __init__(self, *, pebble: PebbleSettings | None = None) -> None:
+    def __init__(
+        self, *, pebble: PebbleSettings | None = None, site: Site = HERE, admission: Sequence[str] = ()
+    ) -> None:
+        """Make one; `admission` are plugins of the API server besides those that are on by default."""
         programs = ensure_built()
+        self.site = site
         self.directory = Path(tempfile.mkdtemp(prefix="certshim-kit-"))
         self.ports = Ports()
         self._kubectl = programs.controlplane / "kubectl"
@@ -66,15 +72,17 @@ class Cluster:
         self.timings: dict[str, float] = {}  # seconds that the last start of each part took
         directory, ports, launcher, plane = self.directory, self.ports, self._launcher, programs.controlplane
         self.etcd = Etcd(plane / "etcd", directory, ports, launcher)
-        self.apiserver = APIServer(plane / "kube-apiserver", directory, ports, launcher, self.etcd)
-        self._controllers = ControllerManager(
-            plane / "kube-controller-manager", directory, ports, launcher, self.apiserver
+        self.apiserver = APIServer(
+            plane / "kube-apiserver", directory, ports, launcher, self.etcd, site, admission=admission
         )
-        self.names = Names(programs.pebble / "pebble-challtestsrv", ports, launcher)
-        self.caddy = Caddy("caddy", directory, ports, launcher)
+        self._controllers = ControllerManager(
+            plane / "kube-controller-manager", directory, ports, launcher, self.apiserver, nodes=site.nodes
+        )
+        self.names = Names(programs.pebble / "pebble-challtestsrv", ports, launcher, site)
+        self.caddy = Caddy("caddy", directory, ports, launcher, site)
         self._inner_caddy = Caddy("caddy-routes", directory, ports, launcher)
         self._router = Router(ports, launcher, self.apiserver, self.caddy, self._inner_caddy)
-        self.ca = self._new_pebble("pebble", pebble or PebbleSettings())
+        self.ca = self._new_pebble("pebble", pebble or PebbleSettings(), host=site.ca_host, port=site.ca_port)
         self._audit = AuditLog(self.apiserver.audit_log)
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -178,6 +186,17 @@ class Cluster:
             raise KubectlFailed(f"kubectl {' '.join(args)}: {result.stderr.strip()}", result.stdout, result.stderr)
         return result.stdout
 
+    def watching(self, *args: str) -> subprocess.Popen[str]:
+        """Start a kubectl that goes on, as admin, with its output to be read; the caller ends it."""
+        return subprocess.Popen(
+            [self._kubectl, *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={"KUBECONFIG": str(self.admin), "HOME": str(self.directory)},
+        )
+
     # -- the audit log -----------------------------------------------------------------------------------------
 
     def audit_mark(self) -> Mark:
@@ -252,7 +271,9 @@ class Cluster:
         """End a Pebble at once; `restart_pebble` brings it back."""
         self._running[(pebble or self.ca).name].kill()
 
-    def _new_pebble(self, name: str, settings: PebbleSettings, resolver: str = "") -> Pebble:
+    def _new_pebble(
+        self, name: str, settings: PebbleSettings, resolver: str = "", *, host: str = "", port: int = 0
+    ) -> Pebble:
         return Pebble(
             name,
             program=self._pebble_program,
@@ -260,6 +281,8 @@ class Cluster:
             ports=self.ports,
             launcher=self._launcher,
             resolver=resolver or self.names.address,
+            host=host or self.site.host,
+            port=port,
             validation_ports=(self.caddy.http_port, self.caddy.https_port),
             settings=settings,
         )
@@ -287,6 +310,22 @@ class Cluster:
         """Start it again on its port, and wait until it answers."""
         self.stop_named(named)
         self._start(named.name, named)
+
+    # -- monitoring --------------------------------------------------------------------------------------------
+
+    def prometheus(self, name: str, *scraped: Scraped, interval: int = 1) -> Prometheus:
+        """Start a Prometheus that scrapes these each `interval` seconds; NoPackage where it cannot be had."""
+        extra = Prometheus(
+            name,
+            program=find_prometheus(),
+            directory=self.directory,
+            ports=self.ports,
+            launcher=self._launcher,
+            scraped=scraped,
+            interval=interval,
+        )
+        self._start(name, extra)
+        return extra
 
     # -- processes ---------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
 
 # No nodes, no pods: so no scheduler, kubelet or workload controllers.
-_CONTROLLERS = (
+_WITHOUT_NODES = (
     "serviceaccount-controller",
     "serviceaccount-token-controller",
     "root-ca-certificate-publisher-controller",
@@ -27,8 +27,12 @@ _CONTROLLERS = (
 class ControllerManager:
     """The controller-manager."""
 
-    def __init__(self, program: Path, directory: Path, ports: Ports, launcher: Launcher, apiserver: APIServer) -> None:
+    def __init__(
+        self, program: Path, directory: Path, ports: Ports, launcher: Launcher, apiserver: APIServer, *, nodes: bool
+    ) -> None:
         self._port = ports.free()
+        # Where there are nodes, all but the one that would deal out their addresses.
+        self._controllers = ("*", "-node-ipam-controller") if nodes else _WITHOUT_NODES
         self._program = program
         self._launcher = launcher
         self._apiserver = apiserver
@@ -63,5 +67,5 @@ class ControllerManager:
             "--bind-address=127.0.0.1",
             f"--secure-port={self._port}",
             f"--cert-dir={self._directory}",
-            f"--controllers={','.join(_CONTROLLERS)}",
+            f"--controllers={','.join(self._controllers)}",
         ]

@@ -36,14 +36,35 @@ def find(package: str, program: str) -> Program:
     """Return a program of the machine's, else the package's; NoPackage where neither can be had."""
     if on_path := shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin"):
         return Program(Path(on_path), {})
-    root = cache_directory() / f"debian-{package}-{_release()}-{platform.machine()}"
-    if not root.is_dir():
-        _unpack(package, root)
+    root = unpacked(package)
     found = next((path for path in root.glob(f"usr/*bin/{program}") if path.is_file()), None)
     if found is None:
         raise NoPackage(f"Debian's package {package} has no program {program}")
-    libraries = sorted({str(path.parent) for path in root.glob("usr/lib/**/*.so*")})
-    return Program(found, {"LD_LIBRARY_PATH": ":".join(libraries)})
+    return Program(found, {"LD_LIBRARY_PATH": libraries(root)})
+
+
+def unpacked(*packages: str) -> Path:
+    """Return the root of a tree with these packages and what they need beyond the machine's; NoPackage."""
+    root = cache_directory() / f"debian-{'-'.join(packages)}-{_release()}-{platform.machine()}"
+    if not root.is_dir():
+        _unpack(packages, root)
+    return root
+
+
+def libraries(root: Path) -> str:
+    """Return the LD_LIBRARY_PATH for the programs of a tree."""
+    return ":".join(sorted({str(path.parent) for path in root.glob("usr/lib/**/*.so*")}))
+
+
+def sources(release: str) -> dict[str, str]:
+    """Return where this machine's apt has a release of Debian from: `bookworm`, `bookworm-security`, … to a URI."""
+    wanted = (release, f"{release}-updates", f"{release}-security")
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = {suite: uri for uri, suite, component in map(str.split, listed.splitlines()) if component == "main"}
+    if release not in found:
+        raise NoPackage(f"apt of this machine has no source for main of Debian {release}: add one to its sources")
+    return {suite: found[suite] for suite in wanted if suite in found}
 
 
 def _release() -> str:
@@ -53,17 +74,17 @@ def _release() -> str:
         return "unknown"
 
 
-def _unpack(package: str, root: Path) -> None:
+def _unpack(packages: tuple[str, ...], root: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise NoPackage(f"this is no Debian: install what Debian calls {package} by hand")
-    print(f"Fetching Debian's {package} into {root} (usually ten seconds)", file=sys.stderr)
+        raise NoPackage(f"this is no Debian: install what Debian calls {', '.join(packages)} by hand")
+    print(f"Fetching Debian's {', '.join(packages)} into {root} (usually ten seconds)", file=sys.stderr)
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix="debian-") as directory:
         work, fresh = Path(directory), Path(directory) / "root"
         for folder in ("lists/partial", "cache/archives/partial", "packages", "root"):
             (work / folder).mkdir(parents=True)
         _run(work, "update", "-q")
-        planned = _run(work, "install", "--print-uris", "-qq", "-y", "--no-install-recommends", package)
+        planned = _run(work, "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *packages)
         # Each line: 'URI' file size hash.  Scripts are not run, so only files are of use to us.
         files = [line.split()[1] for line in planned.splitlines() if line.startswith("'")]
         _run(work, "download", *(name.partition("_")[0] for name in files), cwd=work / "packages")

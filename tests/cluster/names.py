@@ -1,4 +1,4 @@
-"""DNS as the CA sees it: challtestsrv answers every A query with 127.0.0.1, unless a test says otherwise."""
+"""DNS as the CA sees it: challtestsrv answers every A query with the kit's address, unless a test says otherwise."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import requests
 
 from tests.cluster.ports import Ports
 from tests.cluster.processes import Launcher, Process
+from tests.cluster.site import HERE, Site
 
 _TIMEOUT = 10.0
 
@@ -17,9 +18,10 @@ _TIMEOUT = 10.0
 class Names:
     """The DNS server and its management API."""
 
-    def __init__(self, program: Path, ports: Ports, launcher: Launcher) -> None:
-        self.port = ports.free()
-        self.address = f"127.0.0.1:{self.port}"
+    def __init__(self, program: Path, ports: Ports, launcher: Launcher, site: Site = HERE) -> None:
+        self.port = site.dns_port or ports.free()
+        self.address = f"{site.host}:{self.port}"
+        self._host = site.host
         self.management_url = f"http://127.0.0.1:{ports.free()}"
         self._program = program
         self._launcher = launcher
@@ -29,8 +31,8 @@ class Names:
         flags = [
             f"-dnsserver={self.address}",
             f"-management={self.management_url.removeprefix('http://')}",
-            "-defaultIPv4=127.0.0.1",
-            # No AAAA: the proxy listens on IPv4 alone, and the CA would try IPv6 first.
+            f"-defaultIPv4={self._host}",
+            # No AAAA: not every machine has IPv6, and the CA would try it first.
             "-defaultIPv6=",
             "-http01=",
             "-https01=",
@@ -51,5 +53,5 @@ class Names:
         requests.post(url, json=arguments, timeout=_TIMEOUT).raise_for_status()
 
     def _is_ready(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+        with socket.create_connection((self._host, self.port), timeout=1):
             return requests.get(f"{self.management_url}/", timeout=1).status_code == HTTPStatus.NOT_FOUND

@@ -1,9 +1,9 @@
 """The kit's Go programs, built once into a cache outside the checkout.
 
-A part is one Go module (`controlplane/`, `pebble/`) and becomes one directory `<part>-<key>` in the cache
-(`$CERTSHIM_CACHE`, else `$XDG_CACHE_HOME/certshim`, else `~/.cache/certshim`).  The key is a hash of everything that
-goes in: the module's files, the build's flags, the machine's architecture.  So a changed input builds anew, an
-unchanged one costs a look at the disk, and two checkouts share.
+A part is one Go module (`controlplane/`, `pebble/`, `helm/`, `netpol/`) and becomes one directory `<part>-<key>` in
+the cache (`$CERTSHIM_CACHE`, else `$XDG_CACHE_HOME/certshim`, else `~/.cache/certshim`).  The key is a hash of
+everything that goes in: the module's files, the build's flags, the machine's architecture.  So a changed input builds
+anew, an unchanged one costs a look at the disk, and two checkouts share.
 
 The directory is built beside and renamed at the end; it is there entirely or not at all.  A file lock
 lets the second of two runs wait for the first.
@@ -62,8 +62,11 @@ CONTROL_PLANE = Part(
     name="controlplane",
     packages=(".",),
     programs=("controlplane",),
-    links=("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"),
-    packages_about=2700,
+    links=(
+        *("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"),
+        *("kubelet", "kube-proxy", "kube-scheduler"),
+    ),
+    packages_about=3000,
     usually="ten minutes on two cores and 1 GB of modules the first time",
     # Without these the server calls itself v0.0.0 and kubectl complains of the skew.
     ldflags=f"-s -w -X {_VERSION}.gitVersion=v1.37.2 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=37",
@@ -81,17 +84,41 @@ PEBBLE = Part(
 )
 
 
+HELM = Part(
+    name="helm",
+    packages=("helm.sh/helm/v3/cmd/helm",),
+    programs=("helm",),
+    links=(),
+    packages_about=1300,
+    usually="two minutes",
+)
+NETPOL = Part(
+    name="netpol",
+    packages=(".",),
+    programs=("netpol",),
+    links=(),
+    packages_about=750,
+    usually="half a minute after the control plane, most of whose packages it shares",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
     """Where the built programs are."""
 
     controlplane: Path
     pebble: Path
+    helm: Path
 
 
 def ensure_built() -> Programs:
     """Build what is missing and return where everything is; BuildFailed or NoToolchain with what to do."""
-    return Programs(controlplane=_ensure(CONTROL_PLANE), pebble=_ensure(PEBBLE))
+    return Programs(controlplane=_ensure(CONTROL_PLANE), pebble=_ensure(PEBBLE), helm=_ensure(HELM))
+
+
+def ensure_netpol() -> Path:
+    """Do the same for what enforces NetworkPolicies; only the tests on nodes have a use for it."""
+    return _ensure(NETPOL) / "netpol"
 
 
 def cache_directory() -> Path:
@@ -104,7 +131,7 @@ def cache_directory() -> Path:
 def cache_key(part: Part) -> str:
     """Return the hash of everything that the built programs depend on."""
     digest = hashlib.sha256(" ".join((platform.machine(), *part.flags, *part.packages)).encode())
-    for file in sorted(path for path in part.module.iterdir() if path.name in {"go.mod", "go.sum", "main.go"}):
+    for file in sorted(path for path in part.module.iterdir() if path.suffix in {".go", ".mod", ".sum"}):
         digest.update(f"\n{file.name}\n".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -15,11 +15,12 @@ from pathlib import Path
 import requests
 
 from tests.cluster.apiserver import ROUTER_USER, APIServer
-from tests.cluster.ports import Ports
+from tests.cluster.ports import Ports, has_ipv6
 from tests.cluster.processes import Launcher, PartFailed, Process
 from tests.cluster.router import CONTROLLER_NAME
 from tests.cluster.router.config import JSON
 from tests.cluster.router.edge import edge_config
+from tests.cluster.site import HERE, Site
 
 INGRESS_CLASS = "nginx"
 
@@ -34,6 +35,7 @@ _OBJECTS: dict[str, dict[str, object]] = {
         "rules": [
             {"apiGroups": [""], "resources": ["services", "secrets"], "verbs": ["list", "watch"]},
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+            {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["httproutes"], "verbs": ["list", "watch"]},
             {
                 "apiGroups": ["networking.k8s.io"],
                 "resources": ["ingresses", "ingressclasses"],
@@ -60,10 +62,11 @@ _OBJECTS: dict[str, dict[str, object]] = {
 class Caddy:
     """One Caddy with a configuration to start with."""
 
-    def __init__(self, name: str, directory: Path, ports: Ports, launcher: Launcher) -> None:
+    def __init__(self, name: str, directory: Path, ports: Ports, launcher: Launcher, site: Site = HERE) -> None:
         self.name = name
+        self.site = site
         self.admin = f"127.0.0.1:{ports.free()}"
-        self.ports = (ports.free(), ports.free())  # plain HTTP, HTTPS
+        self.ports = (self.site.http_port or ports.free(), self.site.https_port or ports.free())  # plain HTTP, HTTPS
         self.config: JSON = {"admin": {"listen": self.admin, "config": {"persist": False}}}
         self._launcher = launcher
         self._directory = directory / name
@@ -103,6 +106,8 @@ class Router:
             ports=edge.ports,
             inner_ports=inner.ports,
             certificates_url=f"http://127.0.0.1:{self._certificates_port}/",
+            host=edge.site.host,
+            more_hosts=("[::1]",) if has_ipv6() else (),
         )
         self._user = apiserver.users.by_certificate(ROUTER_USER)
 
@@ -130,7 +135,7 @@ class Router:
         return process
 
     def _is_ready(self) -> bool:
-        url = f"http://127.0.0.1:{self._edge.http_port}/"
+        url = f"http://{self._edge.site.host}:{self._edge.http_port}/"
         return requests.get(url, timeout=_TIMEOUT).status_code == HTTPStatus.NOT_FOUND
 
 

@@ -52,6 +52,11 @@ class Screen:
             cut = line if len(line) <= CUT else f"{line[: CUT - 1]}…"
             self._write(f"{_MARGIN}{cut}".rstrip())
 
+    def paragraphs(self, text: str) -> None:
+        """Show text, wrapped as a terminal of this width would."""
+        for line in text.rstrip("\n").splitlines():
+            self._write(textwrap.indent("\n".join(textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]), _MARGIN))
+
     def refused(self, text: str) -> None:
         """Show an error message that is meant to come."""
         wrapped = textwrap.wrap(text, WIDTH, initial_indent=_MARGIN, subsequent_indent=_MARGIN, break_on_hyphens=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -155,12 +156,23 @@ class Story:
             )
             self._screen.say("The Certificate says why, in the message of its condition Issuing:")
             self._screen.refused(why)
-            self._describe("challenge", "")
+            self._explain(LATE)
             self._screen.say("Now its DNS answers:")
             names.set("clear-servfail", host=names_host)
             with self._screen.step(f"certificate/{LATE}-tls is ready, without anybody touching it"):
                 ready = ("--for=condition=Ready", f"certificate/{LATE}-tls", "-n", NAMESPACE, "--timeout=30s")
                 self._kubectl("wait", *ready)
+
+    def _explain(self, name: str) -> None:
+        """Show what our own command makes of it; this machine's resolver does not know the names."""
+        words = ("explain", "ingress", name, "-n", NAMESPACE, "--nameserver", self._place.ground.names.address)
+        self._screen.command(f"certshim {shlex.join(words)}", apart=True)
+        program = Path(sys.executable).with_name("certshim")
+        arguments = [str(program), *words, "--kubeconfig", str(self._place.kubeconfig)]
+        told = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  our own
+        if told.returncode != 1:  # something is not ready
+            raise Failed(f"certshim explain ended with {told.returncode}: {told.stdout}{told.stderr}")
+        self._screen.paragraphs(told.stdout)
 
     def _until(self, look: Callable[[], str]) -> str:
         """Return what is said about the obstacle once it is."""

@@ -106,15 +106,7 @@ class Load:
         """Have it renewed now, by the condition that `cmctl renew` writes."""
 
         def mark() -> None:
-            certificate = self._api.get(place.path)
-            status = certificate.setdefault("status", {})
-            others = [one for one in status.get("conditions", ()) if one["type"] != "Issuing"]
-            at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            manual = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "lastTransitionTime": at}
-            generation = certificate["metadata"]["generation"]
-            manual |= {"message": "Renewed by hand", "observedGeneration": generation}
-            status["conditions"] = [*others, manual]
-            written = self._api.put(f"{place.path}/status", certificate)
+            written = ask_renewal(self._api, place.path)
             self._revisions[place] = written["status"].get("revision", 0) + 1
 
         persist(mark)
@@ -196,6 +188,19 @@ class Going:
                 self._act()
         except Exception as error:  # noqa: BLE001  raised again where somebody sees it
             self._error = error
+
+
+def ask_renewal(api: API, path: str) -> dict[str, Any]:
+    """Write the condition that `cmctl renew` writes on the Certificate at a path; return it as written."""
+    certificate: dict[str, Any] = api.get(path)
+    status = certificate.setdefault("status", {})
+    others = [one for one in status.get("conditions", ()) if one["type"] != "Issuing"]
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    manual = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "lastTransitionTime": at}
+    manual |= {"message": "Renewed by hand", "observedGeneration": certificate["metadata"]["generation"]}
+    status["conditions"] = [*others, manual]
+    written: dict[str, Any] = api.put(f"{path}/status", certificate)
+    return written
 
 
 def persist(act: Callable[[], T], *, also: int = 0, seconds: float = PERSISTENCE) -> T | None:

@@ -16,7 +16,7 @@ from tests.cluster import Cluster, Process
 from tests.product import Product
 from tests.soak.relay import LOOPBACK, Relay
 
-LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/cert-manager/leases/cert-manager-controller"
+LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/cert-manager-controller"
 # Short, so that a test of some seconds sees a change of leaders; in the proportion of the defaults.
 LEASE_FOR: Final = 4.0
 ELECTED: Final = (

@@ -28,6 +28,8 @@ PATHS: Final = {
     "Challenge": "/apis/acme.cert-manager.io/v1/namespaces/{}/challenges/{}",
     "Secret": "/api/v1/namespaces/{}/secrets/{}",
     "Event": "/api/v1/namespaces/{}/events/{}",
+    "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices/{}",
+    "HTTPRoute": "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes/{}",
 }
 
 

@@ -170,6 +170,48 @@ def test_a_key_that_has_an_account_cannot_take_another(accounts: Accounts, pebbl
     assert gateway.find_account().uri != uri
 
 
+def test_a_gateway_follows_its_account_to_the_next_key(
+    pebble: Pebble, gateway: Gateway, key_pem: PrivateKeyPEM
+) -> None:
+    """Another process has changed the key; what the server refuses for that is signed with the next."""
+    new_pem, uri = encode_key(generate_key(KeyAlgorithm.ECDSA)), gateway.account_uri
+    gateway.change_key(AccountKey(new_pem))
+    bundle = pebble.root_file.read_bytes()
+    late = Accounts(Settings()).gateway(pebble.directory_url, key_pem, account_uri=uri, ca_bundle=bundle)
+    with pytest.raises(Failure, match=r"JWS verification error|is not supported"):
+        late.new_order(["late.example"])
+
+    late.expect_key(new_pem)
+
+    assert late.new_order(["late.example"]).status is ACMEState.PENDING
+    assert late.key_authorization("token").endswith(AccountKey(new_pem).thumbprint)
+
+
+def test_a_next_key_that_is_not_the_accounts_is_left_alone(gateway: Gateway) -> None:
+    """The refusal is the server's own, and the next request is signed as before."""
+    gateway.expect_key(encode_key(generate_key(KeyAlgorithm.ECDSA)))
+
+    with pytest.raises(Permanent) as caught:
+        gateway.new_order(["not a name"])
+
+    assert caught.value.reason == "Malformed"
+    assert gateway.new_order(["fine.example"]).status is ACMEState.PENDING
+
+
+def test_nobody_notices_a_change_of_keys(accounts: Accounts, pebble: Pebble, gateway: Gateway) -> None:
+    """Orders of many workers before, while and after the account gets another key."""
+    new_pem = encode_key(generate_key(KeyAlgorithm.ECDSA))
+    with ThreadPoolExecutor(8) as workers:
+        made = [workers.submit(gateway.new_order, [f"change-{number}.example"]) for number in range(40)]
+        gateway.change_key(AccountKey(new_pem))
+        made += [workers.submit(gateway.new_order, [f"change-{number}.example"]) for number in range(40, 60)]
+        states = {one.result().status for one in made}
+
+    assert states == {ACMEState.PENDING}
+    moved = accounts.gateway(pebble.directory_url, new_pem, ca_bundle=pebble.root_file.read_bytes())
+    assert moved.find_account().uri == gateway.account_uri
+
+
 def test_a_deactivated_account_orders_nothing(gateway: Gateway) -> None:
     """And this cannot be taken back."""
     assert gateway.deactivate_account().status == "deactivated"

@@ -22,10 +22,10 @@ from shim.check.reading import read
 from shim.check.structure import structure
 from tests.certs.api.filled import CASES, filled
 from tests.cluster.cluster import Cluster, KubectlFailed
+from tests.manifests import CRDS
 
 pytestmark = pytest.mark.system
 
-CRDS = Path(__file__).parents[2] / "manifests" / "crds"
 CONVERTED = Path(__file__).parents[1] / "cases" / "legacy" / "today"
 KEYS = ("cert-manager.io/disable-validation", "certmanager.k8s.io/disable-validation")
 

@@ -6,6 +6,7 @@ with nothing left over.  The crashes are real (SIGKILL), and the parts are.
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 import sys
@@ -18,15 +19,20 @@ from typing import Any
 import pytest
 import yaml
 
+from certs.api.certificate import KeyAlgorithm
+from certs.pki.keys import decode_key, encode_key, matches
+from shim.acme.signing import AccountKey
+from shim.keys import generate_key
 from tests.cluster import Cluster, PebbleSettings, Process
 from tests.cluster.ca import Pebble
 from tests.product import Product
 from tests.system.shop import Shop, eventually
+from tests.system.spent import NOTHING, ONE, spent
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 ISSUER = "cert-manager.io/issuer"
-# An issuance from nothing takes nineteen acts, over all controllers; the last ones only tidy up.
-ACTS = 20
+# An issuance from nothing takes twenty-one acts, over all controllers; the last ones only tidy up.
+ACTS = 22
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +111,40 @@ def runner(product: Product, namespace: str) -> Iterator[Runner]:
     runner.stop()
 
 
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [("before", 1), ("key_change", 1), ("after", 1), ("after", 2)],
+    ids=["unknown to the CA", "known to the CA alone", "stored", "told"],
+)
+def test_a_change_of_the_account_key_is_finished(
+    product: Product, cluster: Cluster, namespace: str, ca: Pebble, runner: Runner, stage: str, number: int
+) -> None:
+    """Wherever it was broken off, the account is the same afterwards, and the next key has it."""
+    shop = Shop(product, cluster, namespace)
+    shop.apply(product.issuer("pebble", namespace, ca=ca))
+    runner.whole()
+    uri = shop.ready("Issuer", "pebble")["status"]["acme"]["uri"]
+    runner.stop()
+    key = bytes(encode_key(generate_key(KeyAlgorithm.ECDSA)))
+    patch = {"data": {"tls.key.next": base64.b64encode(key).decode()}}
+    words = ("patch", "secret", "pebble-account", f"--namespace={namespace}", "--type=merge")
+    cluster.kubectl(*words, "--patch-file=/dev/stdin", stdin=yaml.safe_dump(patch))
+
+    crashed = runner.crashing(stage, number)
+    eventually(lambda: not crashed.running, "the crash")
+    runner.whole()
+
+    def account() -> dict[str, str]:
+        found: dict[str, str] = (shop.get("Issuer", "pebble") or {})["status"]["acme"]
+        return found
+
+    eventually(lambda: account()["lastPrivateKeyHash"] == AccountKey(key).hash, "the issuer knows the key")
+    assert account()["uri"] == uri
+    assert list((shop.get("Secret", "pebble-account") or {})["data"]) == ["tls.key"]
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    assert shop.issued("web-tls").is_pair
+
+
 def finish(shop: Shop, runner: Runner) -> None:
     """Have an ordinary shim finish what is there, and check how it ends."""
     runner.whole()
@@ -167,6 +207,120 @@ def test_a_crash_with_the_ca_s_answer_in_hand_loses_nothing(
     finish(shop, runner)
 
     assert live_orders(cluster, ca) == before + 1
+
+
+# From the moment at which the CA begins to sign, each instant: what is in hand, and what is stored.
+SIGNED_AND_NOT_STORED = {
+    "about to finalize": "before:Finalize",
+    "finalized, answer in hand": "create_order_cert",
+    "finalized": "after:Finalize",
+    "the order looked at": "after:Poll",
+    "about to download": "before:Download",
+    "certificate in hand": "fetch_cert",
+    "certificate in the Order": "after:Download",
+    "about to write the Secret": "before:WriteSecret",
+    "Secret written": "after:WriteSecret",
+    "about to delete the used key": "before:DeleteNextKey",
+}
+
+
+@pytest.mark.parametrize("stage", SIGNED_AND_NOT_STORED.values(), ids=SIGNED_AND_NOT_STORED)
+def test_what_the_ca_signs_is_downloaded_and_stored_and_never_ordered_again(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, stage: str
+) -> None:
+    """Killed between finalize and the end: one order, one finalize, one certificate, and that one is in the Secret."""
+    before = spent(cluster, ca)
+    process = runner.crashing(stage, 1)
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    eventually(partial(_has_ended, process), "it crashes")
+
+    finish(shop, runner)
+
+    assert spent(cluster, ca) - before == ONE
+    number = shop.issued("web-tls").leaf.serial
+    serial = number.to_bytes((number.bit_length() + 7) // 8).hex()
+    assert f"Issued certificate serial {serial}" in cluster.process(ca.name).log.read_text()
+
+
+def killed(shop: Shop, runner: Runner, stage: str, number: int = 1) -> None:
+    """Have an issuance that is signed, and nobody who goes on with it."""
+    process = runner.crashing(stage, number)
+    shop.ingress("web", shop.host(), annotations={ISSUER: "pebble"})
+    eventually(partial(_has_ended, process), "it crashes")
+    assert shop.stored("web-tls") is None
+
+
+def test_an_order_that_is_deleted_once_its_request_has_the_certificate_is_not_missed(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble
+) -> None:
+    before = spent(cluster, ca)
+    killed(shop, runner, "before:WriteSecret")
+    (order,) = shop.all("Order")
+
+    shop.delete("Order", order["metadata"]["name"])
+    runner.whole()
+
+    assert shop.issued("web-tls").is_pair
+    assert spent(cluster, ca) - before == ONE
+    assert not shop.all("Order")
+
+
+@pytest.mark.parametrize(
+    ("stage", "number", "kind"),
+    [
+        pytest.param("before:WriteSecret", 1, "CertificateRequest", id="request"),
+        pytest.param("before:SetRequestStatus", 2, "Order", id="order"),  # the first says that it is pending
+    ],
+)
+def test_who_deletes_what_alone_holds_the_certificate_has_it_ordered_again(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, stage: str, number: int, kind: str
+) -> None:
+    """The certificate was nowhere else; the private key was, and is used."""
+    before = spent(cluster, ca)
+    killed(shop, runner, stage, number)
+    (holder,) = shop.all(kind)
+    key = next(one for one in shop.all("Secret") if one["metadata"]["name"] not in {"pebble-account", "web-tls"})
+
+    shop.delete(kind, holder["metadata"]["name"])
+    eventually(lambda: not shop.all("Order"), "no Order is left")
+    finish(shop, runner)
+
+    assert (spent(cluster, ca) - before).orders == 2
+    stored = shop.issued("web-tls")
+    assert matches(decode_key(base64.b64decode(key["data"]["tls.key"])), stored.leaf)
+
+
+@pytest.mark.parametrize("stage", ["before:ReuseSecret", "after:ReuseSecret"])
+def test_a_crash_on_the_way_to_another_secret_costs_nothing(
+    shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble, stage: str
+) -> None:
+    """A new secretName, and killed before or after what is there was written into it."""
+    spec = {"secretName": "web-tls", "dnsNames": [shop.host()], "issuerRef": {"name": "pebble"}}
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "web"}, "spec": spec}
+    process = runner.whole()
+    shop.apply(certificate)
+    shop.ready("Certificate", "web")
+    first, before = shop.stored("web-tls"), spent(cluster, ca)
+    process.kill()
+    shop.apply({**certificate, "spec": {**spec, "secretName": "new-tls"}})
+    crashing = runner.crashing(stage, 1)
+    eventually(partial(_has_ended, crashing), "it crashes")
+
+    runner.whole()
+
+    second = eventually(lambda: shop.stored("new-tls"), "the new Secret")
+    assert first is not None
+    assert (second.key, second.chain) == (first.key, first.chain)
+    settled = eventually(partial(_settled, shop, "web"), "the Certificate is ready as its spec stands now")
+    assert settled["revision"] == 1
+    assert spent(cluster, ca) - before == NOTHING
+
+
+def _settled(shop: Shop, name: str) -> dict[str, Any] | None:
+    """Return the status once it is of the present spec."""
+    certificate, ready = shop.get("Certificate", name) or {}, shop.condition("Certificate", name)
+    is_ready = ready["status"] == "True" and ready["observedGeneration"] == certificate["metadata"]["generation"]
+    return dict(certificate["status"]) if is_ready else None
 
 
 def test_a_crash_after_every_few_acts_loses_nothing(shop: Shop, runner: Runner, cluster: Cluster, ca: Pebble) -> None:

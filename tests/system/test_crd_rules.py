@@ -18,10 +18,10 @@ import yaml
 from certs.api.crd import KINDS, VALIDATIONS, Kind, definition
 from tests.certs.test_judge import verdict_of
 from tests.cluster.cluster import Cluster, KubectlFailed
+from tests.manifests import CRDS
 
 pytestmark = pytest.mark.system
 
-CRDS: Final = Path(__file__).parents[2] / "manifests" / "crds"
 CASES: Final = Path(__file__).parents[1] / "cases" / "admission"
 PLURALS: Final = {kind.resource.kind: f"{kind.resource.plural}.{kind.resource.group}" for kind in KINDS}
 REF: Final = {"name": "token", "key": "token"}

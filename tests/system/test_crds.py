@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,10 @@ import pytest
 from certs.api.crd import KINDS, Kind, definition_name
 from tests.certs.api.filled import CASES, filled
 from tests.cluster.cluster import Cluster, KubectlFailed
+from tests.manifests import CRDS
 
 pytestmark = pytest.mark.system
 
-CRDS = Path(__file__).parents[2] / "manifests" / "crds"
 CASE_IDS = [f"{kind.resource.kind}-{variant}" for kind, variant in CASES]
 
 

@@ -29,4 +29,5 @@ def test_demo_comes_to_its_end() -> None:
     assert "did you mean cert-manager.io/issuer?" in result.stdout
     assert "ready: the certificate is in use" in result.stdout
     assert '200 "Hello from the shop' in result.stdout
+    assert "The nameservers of its zone fail. Mend the zone" in result.stdout
     assert "\x1b" not in result.stdout

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.cluster import APIFailure, Cluster, Pebble, PebbleSettings, Process
-from tests.cluster.debian import NoPackage
 from tests.cluster.named import SECRET, Named
 from tests.product import Product
+from tests.system.nameservers import serving
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
@@ -24,12 +24,8 @@ ZONE, DELEGATED = "dns.test", "delegated.test"
 
 @pytest.fixture(scope="module")
 def named(cluster: Cluster) -> Iterator[Named]:
-    try:
-        made = cluster.named("named", ZONE, DELEGATED)
-    except NoPackage as error:
-        pytest.skip(f"NO named, SO DNS-01 IS NOT TESTED: {error}")
-    yield made
-    cluster.stop_named(made)
+    with serving(cluster, "named", ZONE, DELEGATED) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

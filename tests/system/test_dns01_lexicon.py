@@ -14,7 +14,6 @@ import dns.update
 import pytest
 
 from tests.cluster import Cluster, Pebble, PebbleSettings, Process
-from tests.cluster.debian import NoPackage
 from tests.cluster.named import SECRET as TSIG
 from tests.cluster.named import Named
 from tests.contract.dns01 import ZONE
@@ -22,6 +21,7 @@ from tests.contract.dns01.lexicon import Fake
 from tests.contract.dns01.server import Reply, Request
 from tests.contract.dns01.vendor import SECRET
 from tests.product import Product
+from tests.system.nameservers import serving
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
@@ -48,12 +48,8 @@ class PowerDNS(Fake):
 
 @pytest.fixture(scope="module")
 def named(cluster: Cluster) -> Iterator[Named]:
-    try:
-        made = cluster.named("named-lexicon", ZONE)
-    except NoPackage as error:
-        pytest.skip(f"NO named, SO LEXICON IS NOT TESTED: {error}")
-    yield made
-    cluster.stop_named(made)
+    with serving(cluster, "named-lexicon", ZONE) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

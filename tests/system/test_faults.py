@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster import Cluster
-from tests.product import Product
+from tests.product import Product, on_its_own
 from tests.soak.arena import Arena
 from tests.soak.faults import LeaderFrozen
 from tests.soak.load import Going
@@ -27,10 +27,8 @@ RECOVERED = 60.0  # seconds; a key whose attempts all failed during a fault wait
 @pytest.fixture(scope="module")
 def ground() -> Iterator[tuple[Cluster, Product]]:
     """A control plane of its own: what is broken here, and what others left behind, is nobody else's business."""
-    with Cluster() as cluster:
-        product = Product(cluster)
-        product.install()
-        yield cluster, product
+    with on_its_own() as made:
+        yield made
 
 
 @pytest.fixture

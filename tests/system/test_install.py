@@ -6,53 +6,46 @@ refuse what other tests of the shared control plane create.
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.cluster import Cluster
+from tests.manifests import INSTALLED, LEGACY, MANIFESTS, SOLVER_PODS, UI, objects
+from tests.manifests import installed as manifest
+from tests.product import Product
 
 pytestmark = pytest.mark.system
 
-MANIFESTS = Path(__file__).parents[2] / "manifests"
 SHIM = "system:serviceaccount:cert-manager:certshim-shim"
 WEBHOOK = "system:serviceaccount:cert-manager:certshim-webhook"
 VALIDATING = "validatingwebhookconfigurations.admissionregistration.k8s.io"
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+INJECTED = ("get", "list", "watch", "patch")
 MUTATING = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
 
 
 @pytest.fixture(scope="module")
-def installed(cluster: Cluster) -> Cluster:
+def installed(cluster: Cluster, product: Product) -> Cluster:
     """Return a cluster with all but the webhook configurations."""
-    cluster.kubectl("apply", "--server-side", "-f", str(MANIFESTS / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MANIFESTS / "crds"))
-    for path in sorted((MANIFESTS / "install").glob("[012]*.yaml")):
-        cluster.kubectl("apply", "--server-side", "--validate=strict", "-f", str(path))
     return cluster
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted([*(MANIFESTS / "install").glob("*.yaml"), *(MANIFESTS / "policies").glob("*.yaml")]),
-    ids=lambda path: path.stem,
-)
+@pytest.mark.parametrize("path", [INSTALLED, LEGACY, SOLVER_PODS, UI], ids=lambda path: path.stem)
 def test_manifest_is_accepted(installed: Cluster, path: Path) -> None:
     """Server-side dry run, unknown fields being errors; CEL expressions are compiled in it."""
     output = installed.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(path))
 
-    assert output.count("(server dry run)") == len(list(documents(path)))
+    assert output.count("(server dry run)") == len(objects(path.read_text()))
 
 
-def test_kustomization_lists_every_manifest(installed: Cluster) -> None:
-    """`kubectl apply -k manifests` installs the same as applying the three folders."""
-    listed = list(yaml.safe_load_all(installed.kubectl("kustomize", str(MANIFESTS))))
+def test_kustomization_is_the_manifest(installed: Cluster) -> None:
+    """`kubectl apply -k manifests` installs the same, with an image of one's own."""
+    listed = objects(installed.kubectl("kustomize", str(MANIFESTS)))
 
-    files = [path for folder in ("crds", "install", "policies") for path in (MANIFESTS / folder).glob("*.yaml")]
-    expected = {(one["kind"], one["metadata"]["name"]) for path in files for one in documents(path)}
-    assert {(one["kind"], one["metadata"]["name"]) for one in listed} == expected
+    assert sorted(map(canonical, listed)) == sorted(map(canonical, manifest()))
 
 
 @pytest.mark.parametrize("path", sorted((MANIFESTS / "examples").glob("*.yaml")), ids=lambda path: path.stem)
@@ -61,9 +54,9 @@ def test_example_is_accepted(installed: Cluster, path: Path) -> None:
     installed.kubectl("apply", "--dry-run=server", "--validate=strict", "-n", "default", "-f", str(path))
 
 
-def documents(path: Path) -> list[Any]:
-    """Return the objects of a file."""
-    return list(yaml.safe_load_all(path.read_text()))
+def canonical(obj: object) -> str:
+    """Return an object as text, whatever the order of its keys."""
+    return json.dumps(obj, sort_keys=True)
 
 
 def may(cluster: Cluster, user: str, verb: str, what: str, namespace: str = "team", name: str = "") -> bool:
@@ -84,41 +77,54 @@ def may(cluster: Cluster, user: str, verb: str, what: str, namespace: str = "tea
     return bool(answer["status"].get("allowed"))
 
 
-READ = ("get", "list", "watch")
-WRITE = ("create", "update", "patch", "delete")
+FOLLOW = ("list", "watch")
+READ = ("get", *FOLLOW)
 
 SHIM_MAY = [
     *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers") for verb in READ),
-    *((verb, f"{kind}.cert-manager.io") for kind in ("certificates", "certificaterequests") for verb in READ + WRITE),
-    *((verb, f"{kind}.acme.cert-manager.io") for kind in ("orders", "challenges") for verb in READ + WRITE),
+    *((verb, "certificates.cert-manager.io") for verb in (*READ, "create", "patch", "delete")),
+    *((verb, "certificaterequests.cert-manager.io") for verb in (*READ, "create", "delete")),
+    *((verb, "orders.acme.cert-manager.io") for verb in (*READ, "create", "delete")),
+    *((verb, "challenges.acme.cert-manager.io") for verb in (*READ, "create", "patch", "delete")),
     *(
-        ("patch", f"{kind}/status.cert-manager.io")
+        ("update", f"{kind}/status.cert-manager.io")
         for kind in ("issuers", "clusterissuers", "certificates", "certificaterequests")
     ),
-    *(("patch", f"{kind}/status.acme.cert-manager.io") for kind in ("orders", "challenges")),
+    *(("update", f"{kind}/status.acme.cert-manager.io") for kind in ("orders", "challenges")),
     ("update", "certificates/finalizers.cert-manager.io"),
     ("update", "orders/finalizers.acme.cert-manager.io"),
     ("update", "ingresses/finalizers.networking.k8s.io"),
-    *((verb, "ingresses.networking.k8s.io") for verb in READ + WRITE),
-    *((verb, "services") for verb in READ + WRITE),
-    *((verb, "endpointslices.discovery.k8s.io") for verb in READ + WRITE),
-    *((verb, "secrets") for verb in READ + WRITE),
+    *((verb, "ingresses.networking.k8s.io") for verb in (*READ, "create", "patch")),
+    *((verb, "services") for verb in (*FOLLOW, "create", "patch")),
+    *((verb, "endpointslices.discovery.k8s.io") for verb in (*FOLLOW, "create", "patch", "delete")),
+    *((verb, "ingressclasses.networking.k8s.io") for verb in FOLLOW),
+    *((verb, "httproutes.gateway.networking.k8s.io") for verb in (*FOLLOW, "create", "patch")),
+    *((verb, "secrets") for verb in (*READ, "create", "patch", "delete")),
     ("create", "events"),
     ("patch", "events"),
+    # What asks for the bundle of a CA.
+    *((verb, kind) for kind in (VALIDATING, MUTATING, CRDS, "apiservices.apiregistration.k8s.io") for verb in INJECTED),
 ]
 SHIM_MAY_NOT = [
-    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers") for verb in WRITE),
-    ("deletecollection", "secrets"),
+    *(
+        (verb, f"{kind}.cert-manager.io")
+        for kind in ("issuers", "clusterissuers")
+        for verb in ("create", "update", "patch", "delete")
+    ),
+    ("update", "certificates.cert-manager.io"),
+    *(("patch", f"{kind}.acme.cert-manager.io") for kind in ("orders", "orders/status", "challenges/status")),
+    *((verb, "secrets") for verb in ("update", "deletecollection")),
+    *(("delete", kind) for kind in ("services", "ingresses.networking.k8s.io", "httproutes.gateway.networking.k8s.io")),
     ("create", "pods"),
     ("create", "serviceaccounts/token"),
     ("get", "configmaps"),
     ("update", "leases.coordination.k8s.io"),
-    ("patch", MUTATING),
+    *((verb, MUTATING) for verb in ("create", "update", "delete")),
     ("patch", "clusterroles.rbac.authorization.k8s.io"),
 ]
 WEBHOOK_MAY = [
-    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers", "certificates") for verb in READ),
-    *((verb, "ingresses.networking.k8s.io") for verb in READ),
+    *((verb, f"{kind}.cert-manager.io") for kind in ("issuers", "clusterissuers", "certificates") for verb in FOLLOW),
+    *((verb, "ingresses.networking.k8s.io") for verb in FOLLOW),
     # Metadata alone is what is asked for.
     *((verb, kind) for kind in ("secrets", "namespaces") for verb in ("list", "watch")),
     ("create", "subjectaccessreviews.authorization.k8s.io"),
@@ -158,13 +164,58 @@ def test_rights_in_any_namespace(
     assert [action for action in actions if may(installed, user, *action) is not expected] == []
 
 
+def test_old_kinds_take_a_manifest_of_their_own(installed: Cluster, product: Product) -> None:
+    """With it the shim may read them and make their twins, and deletes neither; it goes again without a trace."""
+    legacy = [f"{kind}.certmanager.k8s.io" for kind in ("issuers", "clusterissuers", "certificates")]
+    twins = [f"{kind}.cert-manager.io" for kind in ("issuers", "clusterissuers")]
+    given = [
+        *((verb, kind) for kind in legacy for verb in FOLLOW),
+        *(("update", kind.replace(".", "/status.", 1)) for kind in legacy),
+        *((verb, kind) for kind in twins for verb in ("create", "patch")),
+    ]
+    writes = ("create", "update", "patch", "delete")
+    never = [*((verb, kind) for kind in legacy for verb in writes), *(("delete", kind) for kind in twins)]
+    before = [action for action in given if may(installed, SHIM, *action)]
+    product.install_legacy()
+    try:
+        deadline = time.monotonic() + 10  # the authorizer hears of it by a watch
+        while not all(may(installed, SHIM, *action) for action in given):
+            assert time.monotonic() < deadline, "not all is given"
+            time.sleep(0.05)
+        assert [action for action in never if may(installed, SHIM, *action)] == []
+    finally:
+        product.uninstall_legacy()
+
+    assert before == []
+
+
+def test_pods_for_http01_take_a_manifest_of_their_own(installed: Cluster) -> None:
+    """With it the shim may make and delete them, and change none; it goes again without a trace."""
+    path = str(SOLVER_PODS)
+    gone = ("services", "ingresses.networking.k8s.io", "httproutes.gateway.networking.k8s.io")
+    given = [*((verb, "pods") for verb in (*READ, "create", "delete")), *(("delete", kind) for kind in gone)]
+    never = [*((verb, "pods") for verb in ("update", "patch", "deletecollection")), ("create", "pods/exec")]
+    before = [action for action in given if may(installed, SHIM, *action)]
+    installed.kubectl("apply", "--server-side", "-f", path)
+    try:
+        deadline = time.monotonic() + 10  # the authorizer hears of it by a watch
+        while not all(may(installed, SHIM, *action) for action in given):
+            assert time.monotonic() < deadline, "not all is given"
+            time.sleep(0.05)
+        assert [action for action in never if may(installed, SHIM, *action)] == []
+    finally:
+        installed.kubectl("delete", "-f", path)
+
+    assert before == []
+
+
 @pytest.mark.parametrize(
     ("user", "verb", "what", "namespace", "name", "expected"),
     [
-        (SHIM, "patch", "leases.coordination.k8s.io", "cert-manager", "cert-manager-controller", True),
+        (SHIM, "patch", "leases.coordination.k8s.io", "cert-manager", "cert-manager-controller", False),
         (SHIM, "patch", "leases.coordination.k8s.io", "kube-system", "cert-manager-controller", True),
         (SHIM, "patch", "leases.coordination.k8s.io", "kube-system", "kube-scheduler", False),
-        (SHIM, "create", "leases.coordination.k8s.io", "cert-manager", "", True),
+        (SHIM, "create", "leases.coordination.k8s.io", "kube-system", "", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "issuers.cert-manager.io/*", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "clusterissuers.cert-manager.io/*", True),
         (SHIM, "approve", "signers.cert-manager.io", "", "foreign.example.com/*", False),

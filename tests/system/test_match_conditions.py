@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from tests.cluster import Cluster
-from tests.product import MANIFESTS, Product
+from tests.manifests import webhook_configurations
+from tests.product import Product
 from tests.system.recorder import Recorder
 from tests.system.shop import PATHS
 
@@ -108,7 +109,7 @@ class Asked:
 
 def recorded(steps: Mapping[str, Recorder]) -> Iterator[dict[str, Any]]:
     """Yield the shipped configurations with recorders in the webhook's place, for our namespaces only."""
-    for one in yaml.safe_load_all((MANIFESTS / "install" / "30-admission.yaml").read_text()):
+    for one in webhook_configurations():
         one["metadata"]["name"] += "-recorded"
         one["webhooks"] = [entry for entry in one["webhooks"] if entry["name"] != "ready.certshim.io"]
         for entry in one["webhooks"]:
@@ -340,7 +341,7 @@ def test_what_is_promised_when_the_webhook_does_not_answer() -> None:
     """Our kinds wait for it, five seconds at most; Ingresses pass, after three."""
     promised = {
         (one["kind"], entry["name"]): (entry["failurePolicy"], entry["timeoutSeconds"], entry["sideEffects"])
-        for one in yaml.safe_load_all((MANIFESTS / "install" / "30-admission.yaml").read_text())
+        for one in webhook_configurations()
         for entry in one["webhooks"]
         if entry["name"] != "ready.certshim.io"
     }

@@ -24,7 +24,8 @@ from certs.judge import Judge
 from certs.staticrules import CHECKS, Check, problem_of, sentence
 from tests.cluster import APIFailure, Cluster, KubectlFailed
 from tests.cluster.access import API
-from tests.product import MANIFESTS, Product
+from tests.manifests import policies, webhook_configurations
+from tests.product import Product
 from tests.system.shop import eventually
 
 pytestmark = pytest.mark.system
@@ -113,11 +114,6 @@ def ours(objects: list[dict[str, Any]], *, url: str = "") -> list[dict[str, Any]
     return objects
 
 
-def documents(name: str) -> list[dict[str, Any]]:
-    """Return the objects of a manifest."""
-    return list(yaml.safe_load_all((MANIFESTS / name).read_text()))
-
-
 def make_namespace(
     cluster: Cluster,
     shim: API,
@@ -145,7 +141,7 @@ def ingresses(cluster: Cluster, product: Product, shim_api: API) -> Iterator[Ing
     """A namespace where the policy holds, and no webhook answers."""
     made = make_namespace(cluster, shim_api)
     url = f"https://127.0.0.1:{cluster.ports.free()}/"
-    objects = [*ours(documents("policies/ingress.yaml")), *ours(documents("install/30-admission.yaml"), url=url)]
+    objects = [*ours(policies()), *ours(webhook_configurations(), url=url)]
     text = yaml.safe_dump_all(objects)
     cluster.kubectl("apply", "--server-side", "-f-", stdin=text)
     try:

@@ -150,7 +150,7 @@ def test_an_ingress_names_an_external_issuer(shop: Shop, appliance: Appliance) -
 def test_a_refusal_of_an_external_issuer_is_told(shop: Shop, appliance: Appliance, said: dict[str, str]) -> None:
     """In the Certificate, with the reason of whoever refused; the back-off begins."""
     shop.apply(certificate("web", REF, dnsNames=[shop.host()]))
-    appliance.approved("web-1")
+    refused = appliance.approved("web-1")["metadata"]["uid"]
     say(shop, "CertificateRequest", "web-1", said)
 
     eventually(lambda: shop.condition("Certificate", "web", "Issuing").get("status") == "False", "the attempt ends")
@@ -163,6 +163,7 @@ def test_a_refusal_of_an_external_issuer_is_told(shop: Shop, appliance: Applianc
     shop.apply(certificate("web", REF, dnsNames=[shop.host()]))  # whoever mends the spec need not wait
 
     eventually(lambda: shop.condition("Certificate", "web", "Issuing").get("status") == "True", "it begins anew", 3)
+    eventually(lambda: appliance.approved("web-1")["metadata"]["uid"] != refused, "there is another request")
     appliance.sign("web-1")
     assert issued(shop, "web").is_pair
     assert "failedIssuanceAttempts" not in (shop.get("Certificate", "web") or {})["status"]

@@ -21,7 +21,8 @@ FLAGS = (
     "--leader-election-retry-period=1s",
 )
 NUMBERS = itertools.count(1)
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/cert-manager/leases/cert-manager-controller"
+WORKS = "] working"  # as the log has it; "networking" is in names of groups
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/cert-manager-controller"
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def replicas(product: Product, cluster: Cluster) -> Iterator[tuple[Process, Proc
     """The leader and a standby with a responder of its own."""
     number = next(NUMBERS)  # each has a log of its own
     leader = product.start_shim(*FLAGS, name=f"leader-{number}")
-    eventually(lambda: "working" in leader.log.read_text(), "the first is elected")
+    eventually(lambda: WORKS in leader.log.read_text(), "the first is elected")
     port = cluster.ports.free()
     standby = cluster.run(
         f"standby-{number}",
@@ -60,7 +61,7 @@ def test_a_standby_takes_over_when_the_leader_is_killed(
     shop.issuer("pebble")
     shop.ingress("before", shop.host(), annotations={ISSUER: "pebble"})
     shop.issued("before-tls")
-    assert "working" not in standby.log.read_text()
+    assert WORKS not in standby.log.read_text()
 
     leader.kill()
     killed_at = time.monotonic()
@@ -86,5 +87,5 @@ def test_a_leader_that_stops_hands_over_at_once(cluster: Cluster, replicas: tupl
 
     leader.stop(grace=6)
 
-    eventually(lambda: "working" in standby.log.read_text(), "the standby works", seconds=LEASE)
+    eventually(lambda: WORKS in standby.log.read_text(), "the standby works", seconds=LEASE)
     assert holder(cluster) not in {"", first}

@@ -10,6 +10,7 @@ import pytest
 from tests.cluster import Cluster, Process
 from tests.product import Product
 from tests.system import external
+from tests.system.commands import runner
 from tests.system.external import REF, Appliance, condition, say
 from tests.system.shop import Shop, eventually
 
@@ -102,3 +103,28 @@ def test_a_foreign_request_waits_without_a_word(shop: Shop) -> None:
 
     eventually(lambda: shop.condition("Certificate", "web", "Issuing").get("status") == "False", "the attempt ends")
     assert shop.condition("CertificateRequest", "web-1").get("reason") != "Denied"
+
+
+def test_it_is_approved_by_hand_once(shop: Shop, cluster: Cluster) -> None:
+    want(shop)
+    run = runner(cluster, shop.namespace)
+    assert f"certshim approve web-1 -n {shop.namespace}" in run("explain", "certificate", "web").stdout
+
+    assert run("approve", "web-1").stdout == f"Approved CertificateRequest '{shop.namespace}/web-1'\n"
+
+    shop.ready("Certificate", "web")
+    approval = shop.condition("CertificateRequest", "web-1", "Approved")
+    assert (approval["reason"], approval["message"]) == ("KubectlCertManager", 'manually approved by "certshim"')
+    again = run("deny", "web-1")
+    assert again.returncode == 1
+    assert "it is Approved already, for good" in again.stderr
+
+
+def test_it_is_denied_by_hand(shop: Shop, cluster: Cluster) -> None:
+    want(shop)
+    run = runner(cluster, shop.namespace)
+
+    assert run("deny", "web-1", "--message", "not this name").returncode == 0
+
+    eventually(lambda: "not this name" in str(shop.condition("Certificate", "web", "Issuing")), "it is told")
+    assert "not this name" in run("explain", "certificate", "web").stdout

@@ -19,7 +19,8 @@ from certs.api.certificate import CertificateSpec
 from certs.api.meta import IssuerReference
 from certs.pki.csr import build_csr
 from tests.cluster import APIFailure, Cluster, KubectlFailed, Process
-from tests.product import CERTSHIM, CONFIGURATION_NAMES, MANIFESTS, NAMESPACE, Product
+from tests.manifests import webhook_configurations
+from tests.product import CERTSHIM, CONFIGURATION_NAMES, NAMESPACE, Product
 from tests.system.shop import eventually
 
 pytestmark = pytest.mark.system
@@ -32,7 +33,7 @@ CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
 
 def admission_objects(url: str) -> list[dict[str, Any]]:
     """Return the shipped configurations, by URL and for the watched namespace only."""
-    objects = list(yaml.safe_load_all((MANIFESTS / "install" / "30-admission.yaml").read_text()))
+    objects = webhook_configurations()
     for configuration in objects:
         for webhook in configuration["webhooks"]:
             path = webhook["clientConfig"].pop("service")["path"]

@@ -1,15 +1,19 @@
-// Command controlplane is one binary that is four programs: etcd, kube-apiserver,
-// kube-controller-manager and kubectl.  The demo and the system tests run on it.
+// Command controlplane is one binary that is several programs: etcd, kube-apiserver,
+// kube-controller-manager and kubectl, and on Linux those of a node (node_linux.go).
+// The demo and the system tests run on it.
 //
 // The program is chosen by the name it is called under (a symbolic link, as with
-// busybox) or else by its first argument.  Linking the four together costs one
-// build and 145 MB instead of four times either.
+// busybox) or else by its first argument.  Linking them together costs one build
+// and 160 MB instead of as many times either.
 package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -45,7 +49,7 @@ func main() {
 			os.Exit(run())
 		}
 	}
-	fmt.Fprintln(os.Stderr, "controlplane: call it as etcd, kube-apiserver, kube-controller-manager or kubectl,"+
-		" by a symbolic link of that name or by the first argument")
+	fmt.Fprintln(os.Stderr, "controlplane: call it as one of", strings.Join(slices.Sorted(maps.Keys(programs)), ", ")+
+		", by a symbolic link of that name or by the first argument")
 	os.Exit(2)
 }

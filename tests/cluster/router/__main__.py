@@ -14,7 +14,16 @@ from tests.cluster.pki import CA, Pair
 from tests.cluster.router.certificate_server import CertificateServer
 from tests.cluster.router.certificates import certificates_by_host, choose
 from tests.cluster.router.config import JSON, Listen, caddy_config
-from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, Secret, Service, World, by_age
+from tests.cluster.router.objects import (
+    EndpointSlice,
+    HTTPRoute,
+    Ingress,
+    IngressClass,
+    Secret,
+    Service,
+    World,
+    by_age,
+)
 from tests.cluster.router.routes import ours
 from tests.cluster.router.watch import Watch
 
@@ -26,11 +35,12 @@ _SYNC_POLL = 0.02
 _RETRY = 1.0
 _TIMEOUT = 10.0
 _NETWORKING = "/apis/networking.k8s.io/v1"
+_GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 _DISCOVERY = "/apis/discovery.k8s.io/v1"
 
 
 class Router:
-    """The five watches and the loop that loads."""
+    """The six watches and the loop that loads."""
 
     def __init__(self, server: str, ca: Path, user: User, listen: Listen) -> None:
         self._listen = listen
@@ -55,6 +65,7 @@ class Router:
         self._services = Watch(api(), "/api/v1/services", Service, tell)
         self._slices = Watch(api(), f"{_DISCOVERY}/endpointslices", EndpointSlice, tell)
         self._secrets = Watch(api(), "/api/v1/secrets", Secret, tell_handshakes)
+        self._http_routes = Watch(api(), f"{_GATEWAY_API}/httproutes", HTTPRoute, tell, optional=True)
 
     def certificate(self, server_name: str) -> Pair:
         """Return the certificate for a handshake."""
@@ -66,7 +77,7 @@ class Router:
 
     def run(self) -> None:
         """Watch, and load what changed, for ever."""
-        watches = (self._ingresses, self._classes, self._services, self._slices, self._secrets)
+        watches = (self._ingresses, self._classes, self._services, self._slices, self._secrets, self._http_routes)
         for watch in watches:
             threading.Thread(target=watch.run, daemon=True).start()
         while not all(watch.synced for watch in watches):
@@ -102,6 +113,7 @@ class Router:
             services=self._services.objects(),
             slices=self._slices.objects(),
             secrets=self._secrets.objects(),
+            http_routes=self._http_routes.objects(),
         )
 
 

@@ -29,7 +29,7 @@ class Listen:
 
 def caddy_config(world: World, listen: Listen) -> JSON:
     """Return Caddy's JSON configuration; equal worlds give equal configurations, whatever their order."""
-    routes, backends = routes_by_host(by_age(ours(world))), Backends(world)
+    routes, backends = routes_by_host(by_age(ours(world)), world.http_routes), Backends(world)
     secure = _server(listen.secure_port, _host_routes(routes, backends, https_port=None))
     plain = _server(listen.plain_port, _host_routes(routes, backends, https_port=listen.public_https_port))
     return {

@@ -12,20 +12,31 @@ from __future__ import annotations
 from tests.cluster.router.config import JSON
 
 
-def edge_config(*, admin: str, ports: tuple[int, int], inner_ports: tuple[int, int], certificates_url: str) -> JSON:
-    """Return the JSON configuration; both pairs of ports are plain HTTP and HTTPS."""
-    https = {**_server(ports[1], inner_ports[1]), "protocols": ["h1", "h2"], "tls_connection_policies": [{}]}
+def edge_config(
+    *,
+    admin: str,
+    ports: tuple[int, int],
+    inner_ports: tuple[int, int],
+    certificates_url: str,
+    host: str = "127.0.0.1",
+    more_hosts: tuple[str, ...] = (),
+) -> JSON:
+    """Return the JSON configuration; both pairs of ports are plain HTTP and HTTPS.
+
+    Plain HTTP is also served on IPv6, where the machine has it: a CA that validates an address asks there.
+    """
+    https = {**_server(ports[1], inner_ports[1], host), "protocols": ["h1", "h2"], "tls_connection_policies": [{}]}
     return {
         "admin": {"listen": admin, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "WARN"}}},
         "apps": {
-            "http": {"servers": {"http": _server(ports[0], inner_ports[0]), "https": https}},
+            "http": {"servers": {"http": _server(ports[0], inner_ports[0], host, *more_hosts), "https": https}},
             "tls": {"automation": {"policies": [{"get_certificate": [{"via": "http", "url": certificates_url}]}]}},
         },
     }
 
 
-def _server(port: int, inner_port: int) -> JSON:
+def _server(port: int, inner_port: int, *hosts: str) -> JSON:
     proxy: JSON = {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"127.0.0.1:{inner_port}"}],
@@ -35,7 +46,7 @@ def _server(port: int, inner_port: int) -> JSON:
         "transport": {"protocol": "http", "keep_alive": {"enabled": False}},
     }
     return {
-        "listen": [f"127.0.0.1:{port}"],
+        "listen": [f"{host}:{port}" for host in hosts],
         "automatic_https": {"disable": True},
         "protocols": ["h1"],
         "routes": [{"handle": [proxy]}],

@@ -99,6 +99,54 @@ class IngressClass(_Wire, frozen=True):
     spec: IngressClassSpec = IngressClassSpec()
 
 
+class ParentRef(_Wire, frozen=True):
+    """A Gateway that a route attaches to."""
+
+    name: str
+
+
+class HTTPPathMatch(_Wire, frozen=True):
+    """Which paths."""
+
+    type: str = "PathPrefix"
+    value: str = "/"
+
+
+class HTTPRouteMatch(_Wire, frozen=True):
+    """Which requests; of them only the path is looked at."""
+
+    path: HTTPPathMatch = HTTPPathMatch()
+
+
+class BackendRef(_Wire, frozen=True):
+    """A Service of the same namespace."""
+
+    name: str
+    port: int = 0
+
+
+class HTTPRouteRule(_Wire, frozen=True):
+    """Matches and their backends; the first backend gets everything."""
+
+    matches: tuple[HTTPRouteMatch, ...] = (HTTPRouteMatch(),)
+    backend_refs: tuple[BackendRef, ...] = ()
+
+
+class HTTPRouteSpec(_Wire, frozen=True):
+    """An HTTPRoute's spec."""
+
+    parent_refs: tuple[ParentRef, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    rules: tuple[HTTPRouteRule, ...] = ()
+
+
+class HTTPRoute(_Wire, frozen=True):
+    """`gateway.networking.k8s.io/v1` HTTPRoute."""
+
+    metadata: Meta
+    spec: HTTPRouteSpec = HTTPRouteSpec()
+
+
 class ServicePort(_Wire, frozen=True):
     """One port of a Service."""
 
@@ -166,6 +214,7 @@ class World:
     services: tuple[Service, ...] = ()
     slices: tuple[EndpointSlice, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    http_routes: tuple[HTTPRoute, ...] = ()
 
 
 def by_age(ingresses: Iterable[Ingress]) -> list[Ingress]:

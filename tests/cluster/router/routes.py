@@ -12,8 +12,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.cluster.router import CONTROLLER_NAME
-from tests.cluster.router.objects import Backend, Ingress, World
+from tests.cluster.router import CONTROLLER_NAME, GATEWAY
+from tests.cluster.router.objects import (
+    Backend,
+    HTTPRoute,
+    Ingress,
+    ServiceBackend,
+    ServiceBackendPort,
+    World,
+)
 
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _NGINX = "nginx.ingress.kubernetes.io"
@@ -50,12 +57,15 @@ def ours(world: World) -> list[Ingress]:
     return [ingress for ingress in world.ingresses if is_ours(ingress)]
 
 
-def routes_by_host(ingresses: Iterable[Ingress]) -> dict[str, list[Route]]:
-    """Return the routes of each host (oldest Ingress given first), hosts and routes in the order of matching."""
+def routes_by_host(ingresses: Iterable[Ingress], http_routes: Iterable[HTTPRoute] = ()) -> dict[str, list[Route]]:
+    """Return the routes of each host (oldest Ingress given first), hosts and routes in the order of matching.
+
+    An HTTPRoute is served when its parent is the kit's Gateway, whose listener takes routes of all namespaces.
+    """
     first: dict[tuple[str, str, bool], Route] = {}
-    for ingress in ingresses:
-        for route in _routes(ingress):
-            first.setdefault((route.host, route.path, route.exact), route)
+    of_ingresses = (route for ingress in ingresses for route in _routes(ingress))
+    for route in (*of_ingresses, *_http_routes(http_routes)):
+        first.setdefault((route.host, route.path, route.exact), route)
     hosts: dict[str, list[Route]] = {}
     for route in sorted(first.values(), key=_precedence):
         hosts.setdefault(route.host, []).append(route)
@@ -83,6 +93,21 @@ def _routes(ingress: Ingress) -> Iterator[Route]:
     if spec.default_backend is not None:
         for host in ("", *(rule.host for rule in spec.rules)):
             yield Route(host, "/", False, namespace, spec.default_backend, _to_https(ingress, host))  # noqa: FBT003
+
+
+def _http_routes(http_routes: Iterable[HTTPRoute]) -> Iterator[Route]:
+    for one in http_routes:
+        spec, namespace = one.spec, one.metadata.namespace
+        if all(parent.name != GATEWAY for parent in spec.parent_refs):
+            continue
+        for rule in spec.rules:
+            refs = rule.backend_refs[:1]
+            port = ServiceBackendPort(number=refs[0].port) if refs else ServiceBackendPort()
+            backend = Backend(ServiceBackend(refs[0].name, port) if refs else None)
+            for host in spec.hostnames or ("",):
+                for match in rule.matches:
+                    exact = match.path.type == "Exact"
+                    yield Route(host, match.path.value, exact, namespace, backend, to_https=False)
 
 
 def _to_https(ingress: Ingress, host: str) -> bool:

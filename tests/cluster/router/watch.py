@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 import msgspec
 import requests
 
 from tests.cluster.access import API, APIFailure
-from tests.cluster.router.objects import EndpointSlice, Ingress, IngressClass, Secret, Service
+from tests.cluster.router.objects import EndpointSlice, HTTPRoute, Ingress, IngressClass, Secret, Service
 
-ObjectT = TypeVar("ObjectT", Ingress, IngressClass, Service, EndpointSlice, Secret)
+ObjectT = TypeVar("ObjectT", Ingress, IngressClass, Service, EndpointSlice, Secret, HTTPRoute)
 
 _PAUSE = 0.2  # seconds before the next list: an API server that restarts is back in seconds
 
 
 class Watch(Generic[ObjectT]):
-    """The objects of one kind, kept current by `run` in a thread of its own."""
+    """The objects of one kind, kept current by `run` in a thread of its own.
 
-    def __init__(self, api: API, path: str, kind: type[ObjectT], changed: Callable[[], None]) -> None:
+    One that is `optional` has none for as long as the API server does not serve the kind.
+    """
+
+    def __init__(
+        self, api: API, path: str, kind: type[ObjectT], changed: Callable[[], None], *, optional: bool = False
+    ) -> None:
         self._api = api
         self._path = path
         self._kind: type[ObjectT] = kind
         self._changed = changed
+        self._optional = optional
         self._objects: dict[tuple[str, str], ObjectT] = {}
         self.synced = False
 
@@ -41,9 +48,19 @@ class Watch(Generic[ObjectT]):
         while True:
             try:
                 self._watch(self._list())
-            except (requests.RequestException, APIFailure) as error:
+            except APIFailure as error:
+                if self._optional and error.code == HTTPStatus.NOT_FOUND:
+                    self._take_absence()
+                else:
+                    print(f"{self._path}: {error}", flush=True)
+            except requests.RequestException as error:
                 print(f"{self._path}: {error}", flush=True)
             time.sleep(_PAUSE)
+
+    def _take_absence(self) -> None:
+        had_any, self._objects, self.synced = bool(self._objects), {}, True
+        if had_any:
+            self._changed()
 
     def _list(self) -> str:
         answer = self._api.get(self._path)
