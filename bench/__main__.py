@@ -11,17 +11,18 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import admission, ca, dns01, issuance, memory, renewal, report, restart, throughput, webhook
+from bench import admission, ca, deadnames, dns01, issuance, memory, renewal, report, restart, throughput, webhook
 from bench.kit import running
 from bench.machine import ROOT, head
 from bench.measurement import Measurement
 
 # In the order in which they run: memory tells of all before it, admission fills the cluster.  The others have a kit
 # each, with new processes, or (the webhook) none.
-ON_THE_KIT: Final = ("issuance", "dns01", "renewal", "throughput", "memory", "admission")
+ON_THE_KIT: Final = ("issuance", "dns01", "renewal", "throughput", "memory", "deadnames", "admission")
 NAMES: Final = (*ON_THE_KIT, "ca", "restart", "webhook")
 MANY: Final = 200
 MANY_QUICK: Final = 50
+FEW: Final = (20, 100)  # at once, too: what people compare
 KEPT: Final = 5000  # Certificates at a restart
 KEPT_QUICK: Final = 500
 
@@ -73,8 +74,11 @@ def _measure_on_kit(wanted: frozenset[str], many: int, notes: list[str]) -> Iter
             "issuance": lambda: issuance.measure(kit, issuer),
             "dns01": lambda: dns01.measure(kit),
             "renewal": lambda: renewal.measure(kit),
-            "throughput": lambda: throughput.measure(kit, issuer, many),
+            "throughput": lambda: [
+                figure for number in sorted({*FEW, many}) for figure in throughput.measure(kit, issuer, number)
+            ],
             "memory": lambda: memory.measure(kit),
+            "deadnames": lambda: deadnames.measure(kit, issuer),
             "admission": lambda: admission.measure(kit),
         }
         for name, measure in steps.items():

@@ -66,6 +66,17 @@ class Arrivals:
             missing = [one for one in listed if one not in self._at]
         raise TimeoutError(f"{len(missing)} of {len(listed)} are not there after {seconds:g} s, as {missing[0]}")
 
+    def told(self, namespace: str, number: int, *, seconds: float) -> None:
+        """Block until so many Challenges in a namespace say what they wait for."""
+
+        def all_say() -> bool:
+            in_it = (one for one in self._challenges.values() if one.metadata.namespace == namespace)
+            return sum(bool(one.status.reason) for one in in_it) >= number
+
+        with self._changed:
+            if not self._changed.wait_for(all_say, seconds):
+                raise TimeoutError(f"not {number} Challenges in {namespace} say what they wait for after {seconds:g} s")
+
     def settle(self, *, seconds: float) -> None:
         """Block until nothing is left to tidy up: no Challenge, no next private key."""
         with self._changed:
