@@ -4,7 +4,8 @@ Approved are all requests that nobody has judged and that have not ended, whatev
 issuers of others work without an approver of their own (cert-manager, `certificaterequests-approver`).  Whether
 we may is asked by the webhook for each issuer, with a SubjectAccessReview (`certs.rules.approval`), and only its
 refusal is one of the approval: a missing right to write the status at all, or a webhook that does not answer, is
-trouble of another kind and stays an API error.  Nothing tells us when a role is changed; so we ask again, slowly.
+trouble of another kind and stays an API error.  Nothing tells us when a role is changed; so we ask again, with
+back-off.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ import msgspec
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.meta import ConditionStatus, IssuerReference, is_true, with_condition
 from certs.decide.effects import Tell
-from certs.outcomes import WaitingForUser
+from certs.outcomes import Unwatched
 from certs.rules.approval import GROUP, NO_PERMISSION, NO_SIGNER, RESOURCE, VERB
 
 APPROVED: Final = Tell(GROUP, "Certificate request has been approved by cert-manager.io")
 NOT_YET_APPROVED: Final = Tell("WaitingForApproval", "Not signing CertificateRequest until it is Approved")
 
 
-class ApprovalRefused(WaitingForUser):
+class ApprovalRefused(Unwatched):
     """We may not approve requests for this issuer: somebody else has to, or a role has to be widened."""
 
 

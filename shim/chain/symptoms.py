@@ -8,6 +8,8 @@ from shim.chain.applying import APPLYING
 from shim.chain.proofs import DNS, HTTP, ORDERS
 from shim.chain.symptom import Place, Symptom, told
 
+# How a sentence about the API server begins: what was tried on which object.
+_ATTEMPT: Final = r"(?-i:cannot (?:\w+|update the status of) [A-Z][a-z]\w+(?: [a-z0-9./-]+)?: )"
 _ISSUERS: Final[tuple[Symptom, ...]] = (
     told(
         "account-deactivated",
@@ -138,8 +140,9 @@ _REQUESTS: Final[tuple[Symptom, ...]] = (
         Place.REQUEST,
         r"Failed to create new order resource",
         example="Failed to create new order resource shop/web-1: cannot create Order shop/web-1: exceeded quota",
-        cause="The API server does not take the Order: a quota or a policy, in its own words.",
-        mend="Raise the quota, or mend the policy, of namespace {namespace}.",
+        cause="The API server does not take the Order: a quota, a policy or a role, in its own words.",
+        mend="Raise the quota, or mend the policy, of namespace {namespace}; a missing role is named by: certshim "
+        "doctor. It is tried again by itself.",
     ),
     told(
         "duplicate-secret",
@@ -209,11 +212,33 @@ _ANY: Final[tuple[Symptom, ...]] = (
     told(
         "api-server",
         Place.ANY,
-        r"(?-i:cannot (\w+|update the status of) [A-Z]\w+( \S+)?: )"
-        r"(no answer within|.*(refused|timed out|aborted|etcdserver)|answered 5\d\d )",
+        rf"{_ATTEMPT}(no answer within|.*(refused|timed out|aborted|etcdserver|just started)|answered 5\d\d )",
         example="cannot read Secret shop/web-tls: no answer within 10 s",
         cause="The API server does not answer the shim in time.",
         mend="It is tried again by itself. If it lasts: kubectl get --raw=/readyz?verbose",
+    ),
+)
+# Behind all rows of a part that says more of what the API server refuses.
+_REFUSALS: Final[tuple[Symptom, ...]] = (
+    told(
+        "no-right",
+        Place.ANY,
+        rf"{_ATTEMPT}[^\n]*forbidden: User \"[^\"]+\" cannot ",
+        example="cannot create Order shop/web-1: orders.acme.cert-manager.io is forbidden: User "
+        '"system:serviceaccount:cert-manager:certshim-shim" cannot create resource "orders"',
+        cause="No role gives this user that right: one was taken away, or the manifest is of another version.",
+        mend="Apply the manifest or chart of this version; each right that is missing is told by: certshim doctor. It "
+        "goes on by itself then.",
+        see="[install](install.md)",
+    ),
+    told(
+        "api-refusal",
+        Place.ANY,
+        rf"{_ATTEMPT}(?!.*because it is being terminated)",
+        example='cannot create Order shop/web-1: admission webhook "policy.example.com" denied the '
+        "request: not on a Friday",
+        cause="The API server does not do what it is asked; why stands behind it in its own words.",
+        mend="It is tried again by itself; if it lasts, mend what the words name: a quota, a policy, another webhook.",
     ),
 )
 _RESULT: Final[tuple[Symptom, ...]] = (
@@ -253,4 +278,14 @@ _RESULT: Final[tuple[Symptom, ...]] = (
     ),
 )
 # The first that fits: approvals, the CA and the API server before what names a host, and what only repeats last.
-TABLE: Final[tuple[Symptom, ...]] = (*APPLYING, *_ISSUERS, *_REQUESTS, *ORDERS, *DNS, *_ANY, *HTTP, *_RESULT)
+TABLE: Final[tuple[Symptom, ...]] = (
+    *APPLYING,
+    *_ISSUERS,
+    *_REQUESTS,
+    *ORDERS,
+    *DNS,
+    *_ANY,
+    *HTTP,
+    *_REFUSALS,
+    *_RESULT,
+)

@@ -22,13 +22,12 @@ from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.policies import stored_leaf
 from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
 from certs.names import order_name
-from certs.outcomes import Failure, Outcome, Permanent, WaitingForUser
+from certs.outcomes import Failure, Outcome, Permanent, Unwatched, WaitingForUser
 from certs.pki.ari import certificate_id
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import Leaf
 from shim.controllers.renewalinfo import heeds_ari
 from shim.controllers.world import World, with_next_attempt
-from shim.engine.schedule import WAITING_FOR_USER
 from shim.issuers.registry import signers
 from shim.kube.errors import AlreadyExists, Forbidden, Invalid
 from shim.stores import OWNER
@@ -127,14 +126,12 @@ class RequestController:
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:
         """Tell in an event; the conditions speak of the issuer, not of our trouble with the API server."""
-        if isinstance(failure, ApprovalRefused):  # of changed roles nothing tells us
-            sentence = f"{failure} (tried again every {WAITING_FOR_USER / 60:g} minutes)"
-            self._world.tell(observed.request, (Tell(failure.reason, sentence, "Warning"),), APPROVER)
-            return
-        if isinstance(failure, WaitingForUser) and decision.not_yet_signed(observed.request, failure, now) is None:
+        component = APPROVER if isinstance(failure, ApprovalRefused) else ACME
+        is_of_signer = isinstance(failure, WaitingForUser) and component == ACME
+        if is_of_signer and decision.not_yet_signed(observed.request, failure, now) is None:
             return  # what the signer waits for stands in the condition, and was told when it was written
         sentence = with_next_attempt(failure, retry_at)
-        self._world.tell(observed.request, (Tell(failure.reason or "Error", sentence, "Warning"),), ACME)
+        self._world.tell(observed.request, (Tell(failure.reason or "Error", sentence, "Warning"),), component)
 
     def _write(self, request: CertificateRequest, step: SetRequestStatus, component: str) -> None:
         changed = msgspec.structs.replace(request, status=step.status)
@@ -187,9 +184,9 @@ class RequestController:
             self._world.untried.drop(place)
             self._world.client.get(Order, request.metadata.namespace, step.name)
             return
-        except (Forbidden, Invalid) as error:  # a quota, a policy: not a thing of seconds
+        except (Forbidden, Invalid) as error:  # a quota, a policy, a role: for somebody to mend, and nothing tells when
             self._world.untried.drop(place)
-            raise WaitingForUser(
+            raise Unwatched(
                 f"Failed to create new order resource {place}: {error}", reason="OrderCreatingError"
             ) from error
         tell = Tell("OrderCreated", f"Created Order resource {place}")

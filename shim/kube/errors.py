@@ -6,6 +6,9 @@ Each carries what was attempted on what; `from_status` maps an HTTP answer
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Final
+
 import msgspec
 
 from certs.decoders import decode
@@ -47,13 +50,19 @@ class Expired(KubeError):
 
 
 class Unavailable(KubeError):
-    """5xx, 429, or no connection, or no answer in time; `retry_after` (seconds) when the server named one."""
+    """5xx, 429, or no connection, or no answer in time; `retry_after` (seconds) when the server named one.
+
+    Also 403 of a server that has just started and knows no roles yet: nobody has taken a right away.
+    """
 
 
 class NoCredentials(KubeError):
     """Nothing was asked: there is no kubeconfig, or none that can be read, or not that context in it."""
 
 
+# A role that each API server has, makes anew when it is gone, and binds to everybody who is logged in: where it is not
+# found, the authorizer has not read the roles yet (Kubernetes, "Using RBAC Authorization", "Default roles").
+_NO_ROLES_YET: Final = 'clusterrole.rbac.authorization.k8s.io "system:basic-user" not found'
 _BY_CODE: dict[int, type[KubeError]] = {
     400: Invalid,
     401: Forbidden,
@@ -77,6 +86,9 @@ def from_status(attempt: str, code: int, body: bytes, retry_after: float | None 
         status = decode(body, _Status)
     except msgspec.DecodeError:
         status = _Status(message=f"answered {code} without a Status")
+    if code == HTTPStatus.FORBIDDEN and _NO_ROLES_YET in status.message:
+        sentence = f"{attempt}: the API server has just started, and has not read the roles yet"
+        return Unavailable(sentence, code=code, reason=status.reason, retry_after=retry_after)
     kind = _BY_CODE.get(code, Unavailable if code == 429 or code >= 500 else KubeError)
     if kind is Conflict and status.reason == "AlreadyExists":
         kind = AlreadyExists

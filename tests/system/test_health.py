@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,7 @@ import yaml
 from shim.vitals import CLOCKS_APART
 from tests.cluster import Cluster, Process
 from tests.product import LOOPBACK, NAMESPACE, Product, on_its_own
+from tests.system.roles import without_right
 from tests.system.shop import PATIENCE, eventually
 from tests.system.test_takeover import LEASES
 
@@ -38,7 +39,6 @@ LEASE_FLAGS: Final = (
 ALONE: Final = "--leader-elect=false"
 RECOVERED: Final = 45.0  # seconds; who was refused for a while asks again after 15 s at most, twice on a loaded machine
 INGRESSES: Final = "ingresses.networking.k8s.io"
-ROLES: Final = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 NUMBERS: Final = itertools.count(1)
 
 
@@ -249,29 +249,6 @@ def test_somebody_else_who_is_to_write_the_bundle(cluster: Cluster, product: Pro
 
 
 # -- what is done to them --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def without_right(cluster: Cluster, resource: str) -> Iterator[Callable[[], None]]:
-    """Without the rules about a resource (`plural.group`) in any role of the shim's; gives what restores them."""
-    plural, _, group = resource.partition(".")
-    items = cluster.api.get(ROLES)["items"]
-    shims = [one for one in items if one["metadata"]["name"].startswith("certshim-shim")]
-
-    def restore() -> None:
-        for role in shims:
-            cluster.api.merge(f"{ROLES}/{role['metadata']['name']}", {"rules": role["rules"]})
-
-    def is_about(rule: dict[str, list[str]]) -> bool:
-        return group in rule["apiGroups"] and plural in rule["resources"]
-
-    try:
-        for role in shims:
-            left = [rule for rule in role["rules"] if not is_about(rule)]
-            cluster.api.merge(f"{ROLES}/{role['metadata']['name']}", {"rules": left})
-        yield restore
-    finally:
-        restore()
 
 
 @contextmanager

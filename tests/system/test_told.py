@@ -44,11 +44,6 @@ NEEDLESS: Final[dict[str, str]] = {
     r"will be retried: no quota": "the words of an issuer of others, which only it can explain",
     r": not (this name|you)\b": "the words of whoever has denied it",
 }
-# The same, of what is told by chance only.
-BY_CHANCE: Final[dict[str, str]] = {
-    r"cannot apply HTTPRoute .*: answered \d+ without a Status": "the kind was about to come or to go",
-}
-
 # Rows that no run need meet, and why; `tests/shim/chain` has the product make their sentences.
 NO_TEST: Final = "no system test provokes it"
 UNPROVOKED: Final[dict[str, str]] = {
@@ -56,6 +51,7 @@ UNPROVOKED: Final[dict[str, str]] = {
     "ca-bundle": "the webhook says it in its log and at /readyz",
     "unapproved": "nothing is written where nobody approves: explain says it by itself",
     "api-server": "told when the API server is back, by chance",
+    "api-refusal": "told when the API server is about to change its mind, by chance",
     "preflight": "what the tests have it find has narrower rows",
     "path-type": "the words of ingress-nginx",
     **dict.fromkeys(
@@ -88,7 +84,7 @@ def test_explain_knows_what_to_do_about_every_failure(cluster: Cluster) -> None:
     """Or it is known that the sentence says all that there is."""
     said = told(cluster.audit(), chance=False).values()
 
-    assert unadvised(said, NEEDLESS | BY_CHANCE) == []
+    assert unadvised(said, NEEDLESS) == []
 
 
 @pytest.mark.usefixtures("whole_run")

@@ -127,6 +127,13 @@ def no_quota(stage: Stage) -> str:
     return failing(lambda: controller.act(observed, CreateOrder("web-1"), made.NOW))
 
 
+def refused_by_apiserver(stage: Stage, message: str) -> str:
+    stage.api.script("create", Status(403, "Forbidden", message))
+    metadata = ObjectMeta(name="web-1", namespace="shop")
+    order = msgspec.structs.replace(made.order(), metadata=metadata)
+    return failing(lambda: stage.shim.client.create(order, field_manager="x"))
+
+
 def failing_apiserver(stage: Stage, fault: Silence | Close | Answer, verb: str = "get") -> str:
     stage.api.script(verb, *[fault] * 9)  # what is only hung up on is asked again
     client = stage.shim.client.within(WITHIN)  # type: ignore[attr-defined]
@@ -281,6 +288,12 @@ def asked_solver(stage: Stage, answer: Status | Answer) -> str:
         transport.close()
 
 
+NO_RIGHT: Final = (
+    'orders.acme.cert-manager.io is forbidden: User "system:serviceaccount:cert-manager:certshim-shim" cannot create '
+    'resource "orders" in API group "acme.cert-manager.io"'
+)
+NO_ROLES: Final = f'{NO_RIGHT}: RBAC: clusterrole.rbac.authorization.k8s.io "system:basic-user" not found'
+NOT_TODAY: Final = 'admission webhook "policy.example.com" denied the request: not on a Friday'
 FAILED: Final = b'{"response": {"success": false, "status": {"message": "the signature is wrong"}}}'
 
 
@@ -293,6 +306,9 @@ SAID: Final[tuple[tuple[str, Hear], ...]] = (
     ("api-server", lambda stage: failing_apiserver(stage, Close())),
     ("api-server", lambda stage: failing_apiserver(stage, Answer(b"Bad Gateway", 502))),
     ("api-server", lambda stage: failing_apiserver(stage, Silence(), "update")),
+    ("api-server", lambda stage: refused_by_apiserver(stage, NO_ROLES)),
+    ("no-right", lambda stage: refused_by_apiserver(stage, NO_RIGHT)),
+    ("api-refusal", lambda stage: refused_by_apiserver(stage, NOT_TODAY)),
     ("pod-refused", refused_pod),
     ("pod-rights", unseen_pods),
     ("pod-rights", pod_may_not_be_made),

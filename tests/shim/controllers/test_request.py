@@ -12,7 +12,7 @@ from certs.api.order import ACMEState, OrderStatus
 from certs.decide.approval import ApprovalRefused
 from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.request import CreateOrder, SetRequestStatus
-from certs.outcomes import Transient, WaitingForUser
+from certs.outcomes import Transient, Unwatched
 from shim.controllers.request import RequestController, order_spec
 from shim.controllers.world import World
 from shim.kube.cluster import Cluster
@@ -202,7 +202,7 @@ def test_a_refused_approval_waits_for_somebody(
     ((kind, reason, message),) = events()
     assert (kind, reason) == ("Warning", "ApprovalRefused")
     assert "grant it the verb approve on signers" in message
-    assert message.endswith("(tried again every 10 minutes)")
+    assert message.endswith("(tried again when something changes)")
 
 
 def test_a_refusal_of_another_kind_is_passed_on(controller: RequestController, put: Put, api: FakeAPIServer) -> None:
@@ -233,14 +233,12 @@ def test_a_request_that_waits_for_approval_is_told_of_once(
 def test_an_order_that_may_not_be_made_is_told(
     controller: RequestController, put: Put, api: FakeAPIServer, code: int
 ) -> None:
-    """A quota or a policy is somebody's to change, and is not asked again within the second."""
+    """A quota or a policy is somebody's to change, and nothing tells when it is: it is tried again with back-off."""
     put(issuer())
     put(request())
     api.script("create", Status(code, "Forbidden", "exceeded quota: orders"))
 
-    with pytest.raises(
-        WaitingForUser, match=r"^Failed to create new order resource web/shop-1-\d+: .*exceeded quota"
-    ) as at:
+    with pytest.raises(Unwatched, match=r"^Failed to create new order resource web/shop-1-\d+: .*exceeded quota") as at:
         drive(controller, "web", "shop-1")
 
     assert at.value.reason == "OrderCreatingError"
