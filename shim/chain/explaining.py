@@ -1,8 +1,9 @@
 """What is wrong with a certificate, in one paragraph: pure, from the objects alone.
 
 The deepest object of the chain that complains is the one that knows: a Challenge before its Order, that before its
-request, that before the Certificate.  Controllers write what failed and when it is tried again; what to do about it
-that only a person can do is added here.
+request, that before the Certificate.  Trouble that no status tells of, with the API server or an approval, is in the
+last Event of an object.  Controllers write what failed and when it is tried again; what to do about it that only a
+person can do is added here.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
 
 from certs.api.certificate import Certificate
 from certs.api.challenge import Challenge
+from certs.api.core import Event
 from certs.api.meta import find_condition, is_true
 from certs.decide.challengestatus import PRESENTING, awaiting_verdict
 from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
 from shim.chain.advice import advice_on
-from shim.chain.links import Chain
+from shim.chain.links import Chain, when
 
 # As controllers end the sentence of a failure (`with_next_attempt`): an issuance that is under way may be held up, too.
-_TRIED_AGAIN: Final = re.compile(r"\((next attempt at|tried again) ")
+_TRIED_AGAIN: Final = re.compile(r"\((?:next attempt at (?P<time>[\d:]{8}) UTC|next attempt at|tried again) ?")
+# How long after its time an attempt may tell nothing: it is one that takes so long, or it has gone well.
+_ATTEMPT_TAKES: Final = timedelta(minutes=1)
 State = Literal["good", "waiting", "failing"]
 
 
@@ -46,13 +50,13 @@ def explain(chain: Chain, now: datetime) -> Explanation:
         text = " ".join(filter(None, (f"{where} is ready.", _said_of(leaf, now), _renewed(chain, now))))
         if issuing is None:
             return Explanation("good", text)
-        culprit, by = _culprit(chain)
+        culprit, by = _culprit(chain, now)
         if not culprit:
             because = f": {issuing.message.rstrip('.')}" if issuing.message else ""
             return Explanation("good", f"{text} It is being issued anew{because}.")
         return Explanation("failing", f"{text} Its renewal does not get on: {culprit}", _advice(chain, culprit, by))
     served = f" Meanwhile {_said_of(leaf, now)[0].lower()}{_said_of(leaf, now)[1:]}" if leaf is not None else ""
-    culprit, by = _culprit(chain)
+    culprit, by = _culprit(chain, now)
     if not culprit:
         why = _under_way(chain) or (ready.message if ready is not None else "")
         return Explanation("waiting", f"{where} is not ready yet{f': {why}' if why else ''}.{served}")
@@ -102,10 +106,11 @@ def distance(left: timedelta) -> str:
     return "now"
 
 
-def _culprit(chain: Chain) -> tuple[str, Challenge | None]:
+def _culprit(chain: Chain, now: datetime) -> tuple[str, Challenge | None]:
     """Return the sentence of the deepest object that complains, with whose it is, empty when none does.
 
-    And the Challenge, if that is one.  An issuer that is not there comes before an approver: no approval would help.
+    And the Challenge, if that is one.  An issuer that is not there comes before an approver: no approval would help;
+    and why the approver could not approve, before that it has not.
     """
     challenge = _complaining(chain.challenges)
     candidates = (
@@ -113,6 +118,7 @@ def _culprit(chain: Chain) -> tuple[str, Challenge | None]:
         _of_order(chain),
         _of_refusal(chain),
         _of_issuer(chain),
+        _of_event(chain, now),
         _of_approval(chain),
         _of_certificate(chain),
     )
@@ -167,6 +173,28 @@ def _of_refusal(chain: Chain) -> str:
     if ready is not None and ready.reason in {"Failed", "Denied"}:
         return f"{name}: {ready.message}"
     return ""
+
+
+def _of_event(chain: Chain, now: datetime) -> str:
+    """Return what the deepest object was said to have failed in last, if that holds still."""
+    for obj in (*chain.challenges, chain.order, chain.request, chain.certificate):
+        last = next(reversed(chain.events_of(obj)), None)
+        if obj is not None and last is not None and last.type == "Warning" and _holds(last, now):
+            return f"{type(obj).resource.kind} {obj.metadata.name}: {last.message}"
+    return ""
+
+
+def _holds(failure: Event, now: datetime) -> bool:
+    """Is it of something that is tried again, and has the next attempt not gone well meanwhile?
+
+    An attempt that goes well need not tell so.  Of the next one the sentence tells the time of day.
+    """
+    found = _TRIED_AGAIN.search(failure.message)
+    if found is None or found["time"] is None:
+        return found is not None
+    told = when(failure)
+    at = datetime.combine(told, time.fromisoformat(found["time"]), UTC)
+    return now <= at + (timedelta(days=1) if at < told else timedelta()) + _ATTEMPT_TAKES
 
 
 def _of_approval(chain: Chain) -> str:

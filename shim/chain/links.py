@@ -29,6 +29,20 @@ def newest(objects: Iterable[ObjectT]) -> ObjectT | None:
     )
 
 
+def when(event: Event) -> datetime:
+    """Return when it happened last."""
+    return event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp or LONG_AGO
+
+
+def in_time(event: Event) -> tuple[datetime, int]:
+    """Return what events are sorted by: when, and within the second, which is all that they tell, as they were written.
+
+    Versions of one resource are numbers that grow (Kubernetes 1.35, KEP-5504).
+    """
+    version = event.metadata.resource_version
+    return when(event), int(version) if version.isdecimal() else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A Certificate and what belongs to it.

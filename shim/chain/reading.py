@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from certs.api.certificate import Certificate
@@ -18,7 +17,7 @@ from certs.api.ingress import Ingress
 from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference, KubeObject, controller_of
 from certs.api.order import Order
-from shim.chain.links import LONG_AGO, Chain, newest
+from shim.chain.links import Chain, in_time, newest
 from shim.kube.errors import Forbidden, NotFound
 from shim.kube.kubeclient import KubeClient
 
@@ -114,20 +113,6 @@ class Reader:
 def read_chain(client: KubeClient, namespace: str, name: str) -> Chain:
     """Return the chain of a Certificate; NotFound when there is none of that name, KubeError for the rest."""
     return Reader(client, namespace).chain(client.get(Certificate, namespace, name))
-
-
-def when(event: Event) -> datetime:
-    """Return when it happened last."""
-    return event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp or LONG_AGO
-
-
-def in_time(event: Event) -> tuple[datetime, int]:
-    """Return what events are sorted by: when, and within the second, which is all that they tell, as they were written.
-
-    Versions of one resource are numbers that grow (Kubernetes 1.35, KEP-5504).
-    """
-    version = event.metadata.resource_version
-    return when(event), int(version) if version.isdecimal() else 0
 
 
 def _by_object(events: Sequence[Event]) -> Mapping[str, tuple[Event, ...]]:

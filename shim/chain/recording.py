@@ -12,8 +12,7 @@ from certs.api.meta import Condition, is_true
 from certs.api.order import Order
 from certs.pki.x509 import Leaf
 from shim.chain.explaining import Explanation, stored
-from shim.chain.links import Chain
-from shim.chain.reading import in_time, when
+from shim.chain.links import Chain, in_time, when
 from shim.chain.records import (
     AuthorizationRecord,
     ChallengeRecord,

@@ -68,7 +68,8 @@ def _events(place: place.Place, found: Sequence[Ingress | Certificate]) -> list[
     """Return the events of all that belongs to them, the oldest first."""
     from certs.api.certificate import Certificate  # noqa: PLC0415 - as everything that --help needs not
     from certs.api.ingress import Ingress  # noqa: PLC0415
-    from shim.chain.reading import Reader, in_time  # noqa: PLC0415
+    from shim.chain.links import in_time  # noqa: PLC0415
+    from shim.chain.reading import Reader  # noqa: PLC0415
     from shim.chain.recording import events_of  # noqa: PLC0415
 
     reader = Reader(place.client, place.namespace)
@@ -104,7 +105,7 @@ def _tell(events: Sequence[Event], form: str, place: place.Place) -> None:
 
 def line(event: Event, *, everywhere: bool = False) -> str:
     """Return an event as one line, with the namespace where they are of more than one."""
-    from shim.chain.reading import when  # noqa: PLC0415 - as everything that --help needs not
+    from shim.chain.links import when  # noqa: PLC0415 - as everything that --help needs not
 
     times = f" (x{event.count})" if event.count > 1 else ""
     about = event.involved_object
@@ -113,7 +114,7 @@ def line(event: Event, *, everywhere: bool = False) -> str:
 
 
 def _row(event: Event) -> tuple[str, ...]:
-    from shim.chain.reading import when  # noqa: PLC0415
+    from shim.chain.links import when  # noqa: PLC0415
 
     about = event.involved_object
     message, count = " ".join(event.message.split()), str(max(event.count, 1))

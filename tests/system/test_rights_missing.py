@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster import Cluster, Process
+from tests.product import Product
 from tests.system.commands import runner
 from tests.system.roles import without_right
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import certificate, issuer
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def shop(cluster: Cluster, product: Product, namespace: str) -> Shop:
+    return Shop(product, cluster, namespace)
 
 
 def test_it_is_named_and_the_certificate_goes_on_once_it_is_given(shop: Shop, cluster: Cluster, shim: Process) -> None:
@@ -24,8 +30,8 @@ def test_it_is_named_and_the_certificate_goes_on_once_it_is_given(shop: Shop, cl
         said = eventually(lambda: dict(shop.events("Certificate")).get("KubernetesAPI"), "an Event says what failed")
         assert said.startswith(f"cannot create CertificateRequest {shop.namespace}/web-1: ")
         assert 'certshim-shim" cannot create resource "certificaterequests"' in said
-        explained = runner(cluster, shop.namespace)("explain", "web")
-        assert "certshim doctor" in explained.stdout
+        explained = runner(cluster, shop.namespace)("explain", "certificate", "web")
+        assert "certshim doctor" in explained.stdout, explained
         restore()
 
     assert shop.issued("web").is_pair

@@ -8,7 +8,10 @@ import pytest
 
 from certs.api.certificate import CertificateStatus
 from certs.api.challenge import ChallengeStatus
+from certs.api.core import Event, ObjectReference
+from certs.api.meta import KubeObject, ObjectMeta
 from certs.api.order import ACMEState, OrderStatus
+from certs.outcomes import Transient
 from shim.chain.advice import advice_on
 from shim.chain.explaining import distance, explain
 from shim.chain.links import Chain
@@ -47,6 +50,26 @@ def chain(*conditions: object, **links: object) -> Chain:
     status = CertificateStatus(conditions=conditions, renewal_time=NOW + timedelta(days=30))  # type: ignore[arg-type]
     usual: dict[str, object] = {"certificate": with_status(certificate(), status), "issuer": issuer()}
     return Chain(**(usual | links))  # type: ignore[arg-type]
+
+
+NO_RIGHT = 'cannot create CertificateRequest web/shop-1: requests is forbidden: User "shim" cannot create'
+SECOND = timedelta(seconds=1)
+
+
+def events(of: KubeObject, *told: tuple[timedelta, str, str]) -> dict[str, tuple[Event, ...]]:
+    """Return events about an object: how long ago, type, message."""
+    about = ObjectReference(kind=type(of).resource.kind, name=of.metadata.name, uid=of.metadata.uid)
+    return {
+        of.metadata.uid: tuple(
+            Event(ObjectMeta(name="x"), about, message=message, last_timestamp=NOW - ago, type=kind)
+            for ago, kind, message in told
+        )
+    }
+
+
+def attempt(ago: timedelta, after: timedelta) -> tuple[timedelta, str, str]:
+    """Return a failure of so long ago, whose next attempt was to be so long after it."""
+    return ago, "Warning", with_next_attempt(Transient(NO_RIGHT), NOW - ago + after)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +135,42 @@ def chain(*conditions: object, **links: object) -> Chain:
             "failing",
             ("is not ready: cannot write Secret", "(tried again when something changes)."),
             id="an issuance that is under way and held up",
+        ),
+        pytest.param(
+            chain(NOT_READY, events=events(certificate(), attempt(SECOND, 2 * SECOND))),
+            "failing",
+            (f"is not ready: Certificate shop: {NO_RIGHT} (next attempt at ",),
+            id="what only an event tells",
+        ),
+        pytest.param(
+            chain(NOT_READY, request=request(), events=events(request(), attempt(SECOND, timedelta(hours=23)))),
+            "failing",
+            (f"is not ready: CertificateRequest shop-1: {NO_RIGHT} (next attempt at ",),
+            id="why the approver could not approve, and tomorrow",
+        ),
+        pytest.param(
+            chain(NOT_READY, events=events(certificate(), attempt(timedelta(minutes=3), SECOND))),
+            "waiting",
+            ("is not ready yet: Issuing certificate as Secret does not exist.",),
+            id="an attempt that was to be long ago",
+        ),
+        pytest.param(
+            chain(NOT_READY, events=events(certificate(), attempt(2 * SECOND, SECOND), (SECOND, "Normal", "Issuing"))),
+            "waiting",
+            ("is not ready yet",),
+            id="an attempt since which something went well",
+        ),
+        pytest.param(
+            chain(NOT_READY, events=events(certificate(), (SECOND, "Warning", "DNS names are many"))),
+            "waiting",
+            ("is not ready yet",),
+            id="a warning that nothing is held up by",
+        ),
+        pytest.param(
+            chain(READY, secret=stored(), events=events(certificate(), attempt(SECOND, 2 * SECOND))),
+            "good",
+            ("is ready.",),
+            id="trouble of one that is well",
         ),
     ],
 )

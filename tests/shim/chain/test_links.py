@@ -8,7 +8,7 @@ import pytest
 
 from certs.api.core import Event, ObjectReference
 from certs.api.meta import ObjectMeta
-from shim.chain.reading import in_time
+from shim.chain.links import in_time
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
