@@ -63,6 +63,14 @@ def explain(chain: Chain, now: datetime) -> Explanation:
     return Explanation("failing", f"{where} is not ready: {culprit}{served}", _advice(chain, culprit, by))
 
 
+def held_up_by(chain: Chain, now: datetime) -> str:
+    """Return what keeps an issuance from getting on, in the words of the object that knows; empty when nothing does."""
+    conditions = chain.certificate.status.conditions
+    if is_true(conditions, "Ready") and find_condition(conditions, "Issuing") is None:
+        return ""
+    return _culprit(chain, now)[0]
+
+
 def stored(chain: Chain) -> Leaf | None:
     """Return the certificate in the Secret; None when there is none that can be read."""
     try:

@@ -1,6 +1,6 @@
 """What the page shows of the objects: pure, from what is known and the time.
 
-    failing   the last attempt failed, or what is served has expired
+    failing   the last attempt failed, or something holds it up, or what is served has expired
     expiring  it should have been renewed long ago, or nobody renews it (`certs.decide.trouble`)
     waiting   it is being issued, or nobody has looked at it yet
     ready     nothing is to be done
@@ -21,6 +21,8 @@ from certs.api.certificate import Certificate
 from certs.api.issuer import AnyIssuer
 from certs.api.meta import Condition, controller_of, find_condition
 from certs.decide.trouble import expiring_since
+from shim.chain.explaining import explain, held_up_by
+from shim.chain.links import Chain
 
 MOST_NAMES: Final = 5
 LONGEST: Final = 400  # characters of a sentence in the list; the chain has it whole
@@ -62,18 +64,19 @@ class IssuerRow(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def rows(certificates: Iterable[Certificate], now: datetime) -> list[Row]:
-    """Return all of them, by urgency."""
-    found = [row(one, now) for one in certificates]
+def rows(chains: Iterable[Chain], now: datetime) -> list[Row]:
+    """Return the certificates of all of them, by urgency."""
+    found = [row(one, now) for one in chains]
     return sorted(found, key=lambda one: (one.state, one.not_after or 0, one.namespace, one.name))
 
 
-def row(certificate: Certificate, now: datetime) -> Row:
+def row(chain: Chain, now: datetime) -> Row:
     """Return the line of one."""
+    certificate = chain.certificate
     spec, status, meta = certificate.spec, certificate.status, certificate.metadata
     names = (*spec.dns_names, *spec.ip_addresses, *spec.uris, *spec.email_addresses)
     names = names or ((spec.common_name,) if spec.common_name else ())
-    state = state_of(certificate, now)
+    state, why = standing(chain, now)
     owner, ref = controller_of(meta), spec.issuer_ref
     return Row(
         meta.namespace,
@@ -86,12 +89,21 @@ def row(certificate: Certificate, now: datetime) -> Row:
         owner.name if owner is not None and owner.kind == "Ingress" else "",
         _seconds(status.not_after),
         _seconds(status.renewal_time),
-        sentence(certificate, state)[:LONGEST],
+        why[:LONGEST],
     )
 
 
+def standing(chain: Chain, now: datetime) -> tuple[State, str]:
+    """Return how a certificate stands and why, in the words of whatever of its chain knows."""
+    why = held_up_by(chain, now)
+    if why:
+        return State.FAILING, why
+    state = state_of(chain.certificate, now)
+    return state, sentence(chain.certificate, state)
+
+
 def state_of(certificate: Certificate, now: datetime) -> State:
-    """Return how it stands."""
+    """Return how it stands by itself, whatever its requests and orders say."""
     status = certificate.status
     ready, issuing = find_condition(status.conditions, "Ready"), find_condition(status.conditions, "Issuing")
     has_expired = status.not_after is not None and status.not_after <= now
@@ -153,10 +165,8 @@ def summary(lines: Iterable[Row]) -> dict[str, int]:
     return counts
 
 
-def chain_of(chain: Any, now: datetime) -> dict[str, Any]:
+def chain_of(chain: Chain, now: datetime) -> dict[str, Any]:
     """Return what is told of one certificate: a paragraph, its objects in order, and their events."""
-    from shim.chain.explaining import explain  # noqa: PLC0415 - the list needs none of it
-
     told = explain(chain, now)
     objects = [
         _link(chain, chain.ingress, ""),
@@ -175,7 +185,7 @@ def chain_of(chain: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def _link(chain: Any, obj: Any, says: str, what: str = "") -> dict[str, Any] | None:
+def _link(chain: Chain, obj: Any, says: str, what: str = "") -> dict[str, Any] | None:
     if obj is None:
         return None
     events = [

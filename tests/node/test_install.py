@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -26,6 +26,9 @@ except OSError as error:
     status["Root"] = error.strerror
 print([os.getuid(), status["CapEff"], status["NoNewPrivs"], status["Seccomp"], status["Root"]])
 """
+
+# The most memory that the first process of a pod has had, in kB.
+_PEAK: Final = 'print(next(line.split()[1] for line in open("/proc/1/status") if line.startswith("VmHWM")))'
 
 
 def test_the_pods_run_on_both_nodes_as_the_manifest_says(installation: Installation) -> None:
@@ -100,6 +103,19 @@ def test_a_bad_issuer_is_refused_by_the_pods(installation: Installation, shop: S
 
     with pytest.raises(Exception, match=r"spec"):
         shop.apply({**issuer, "spec": {}})
+
+
+@pytest.mark.parametrize(("name", "aim"), [(WEBHOOK, 90), (SHIM, 200)])
+def test_a_process_is_small(installation: Installation, name: str, aim: int) -> None:
+    """In MB, the pages of shared libraries included, after what the tests before have had them do."""
+    pods = [pod["metadata"]["name"] for pod in installation.pods(name)]
+
+    peaks = [
+        int(installation.cluster.kubectl("exec", "-n", NAMESPACE, pod, "--", "python3", "-c", _PEAK)) * 1024 / 1e6
+        for pod in pods
+    ]
+
+    assert max(peaks) < aim, peaks
 
 
 def test_nothing_was_refused_by_rbac(installation: Installation, cluster: Cluster) -> None:

@@ -15,6 +15,7 @@ import yaml
 from werkzeug.serving import make_server
 
 from certs.api.certificate import Certificate
+from shim.ui.model import State
 from shim.ui.web import Access, create_app
 from tests.cluster import Cluster, Process
 from tests.cluster.browser import Browser
@@ -219,6 +220,22 @@ def test_in_the_cluster_it_reads_no_secret(product: Product, cluster: Cluster, s
     shop.apply({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec})
     far = eventually(lambda: requests.get(f"{found[0]}api/certificates/{namespace}/far", timeout=5), "it is known")
     assert list(far.json()["unread"]) == ["Secret"]  # what is not there is no right that is missing
+    stuck = product.issuer("picky", namespace)
+    stuck["spec"]["acme"]["solvers"][0]["selector"] = {"dnsNames": ["another.example"]}
+    shop.apply(stuck)
+    spec = {"secretName": "stuck", "dnsNames": [shop.host()], "issuerRef": {"name": "picky"}}
+    metadata = {"name": "stuck", "namespace": namespace}
+    shop.apply({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec})
+
+    def listed(name: str) -> tuple[State, str]:
+        lines = requests.get(f"{found[0]}api/certificates", timeout=5).json()["certificates"]
+        line = next(line for line in lines if line[:2] == [namespace, name])
+        return line[2], line[-1]
+
+    assert listed("far") == (State.FAILING, 'ClusterIssuer "far" does not exist; create it.')
+    eventually(lambda: listed("stuck")[0] == State.FAILING, "the list says that it is stuck")
+    assert listed("stuck")[1].startswith("Order stuck-1-")
+    assert listed("web-tls") == (State.READY, "")
     served.stop()
 
 

@@ -22,6 +22,12 @@ SENTENCE: Final = (
     "refused; open port 80 of the address that the name has (next attempt at 14:20:05 UTC)"
 )
 
+ISSUER: Final = ClusterIssuer(
+    metadata=ObjectMeta(name="letsencrypt"),
+    spec=IssuerSpec(self_signed=SelfSignedIssuer()),
+    status=IssuerStatus(conditions=(Condition("Ready", ConditionStatus.TRUE, message="well"),)),
+)
+
 
 def certificate(name: str, namespace: str = "web", **given: Any) -> Certificate:
     """Return one that is ready, unless something else is given."""
@@ -83,6 +89,11 @@ def many(count: int) -> list[Certificate]:
     return found
 
 
+def chain(certificate: Certificate, **links: Any) -> Chain:
+    """Return its chain, in which the issuer is well, and there is nothing else unless it is given."""
+    return Chain(certificate, issuer=ISSUER, **links)
+
+
 @dataclass
 class Fixed:
     """What the page asks, without a cluster."""
@@ -95,14 +106,9 @@ class Fixed:
     )
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.version, NOW, rows(self.certificates, NOW), self.issuers)
+        return Snapshot(self.version, NOW, rows(map(chain, self.certificates), NOW), self.issuers)
 
     def chain(self, namespace: str, name: str) -> dict[str, Any]:
         wanted = (namespace, name)
         found = next(one for one in self.certificates if (one.metadata.namespace, one.metadata.name) == wanted)
-        issuer = ClusterIssuer(
-            metadata=ObjectMeta(name="letsencrypt"),
-            spec=IssuerSpec(self_signed=SelfSignedIssuer()),
-            status=IssuerStatus(conditions=(Condition("Ready", ConditionStatus.TRUE, message="well"),)),
-        )
-        return chain_of(Chain(found, issuer=issuer), NOW)
+        return chain_of(chain(found), NOW)
