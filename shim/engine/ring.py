@@ -53,6 +53,10 @@ class Ring(Generic[KeyT, ValueT]):
         """Return the value of the first of each tenant's line.  O(tenants)."""
         return (next(iter(line.values())) for line in self._lines.values())
 
+    def count(self, tenant: str) -> int:
+        """Return how many keys of a tenant wait."""
+        return len(self._lines.get(tenant, ()))
+
     def __contains__(self, key: KeyT) -> bool:
         return key in self._tenants
 

@@ -6,15 +6,16 @@ no finding, and whoever needs it asks again.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 import structlog
 
 from certs.decide.preflight import WITHIN
+from shim.engine.ring import Ring
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -60,7 +61,8 @@ class Background(Generic[AnswerT]):
         self._count = threads
         self._within = within
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, deque[tuple[_Look[AnswerT], Task[AnswerT]]]] = OrderedDict()
+        self._numbers = itertools.count()
+        self._waiting: Ring[int, tuple[_Look[AnswerT], Task[AnswerT]]] = Ring()
         self._threads: list[threading.Thread] = []
         self._stopped = False
 
@@ -69,21 +71,21 @@ class Background(Generic[AnswerT]):
         look = _Look(len(tasks), time.monotonic() + self._within, done)
         with self._changed:
             if tasks and not self._stopped and self._has_room(tenant, len(tasks)):
-                self._waiting.setdefault(tenant, deque()).extend((look, task) for task in tasks)
+                for task in tasks:
+                    self._waiting.put(tenant, next(self._numbers), (look, task))
                 self._start()
                 self._changed.notify(len(tasks))
                 return
         done(())
 
     def _has_room(self, tenant: str, count: int) -> bool:
-        own = len(self._waiting.get(tenant, ()))
-        return own + count <= MOST_EACH and sum(map(len, self._waiting.values())) + count <= MOST_WAITING
+        return self._waiting.count(tenant) + count <= MOST_EACH and len(self._waiting) + count <= MOST_WAITING
 
     def stop(self) -> None:
         """Ask no more; threads are daemons, and what they wait for ends within seconds."""
         with self._changed:
             self._stopped = True
-            self._waiting.clear()
+            self._waiting = Ring()
             self._changed.notify_all()
 
     def _start(self) -> None:
@@ -106,11 +108,7 @@ class Background(Generic[AnswerT]):
         with self._changed:
             while not self._stopped:
                 if self._waiting:
-                    tenant, tasks = self._waiting.popitem(last=False)
-                    picked = tasks.popleft()
-                    if tasks:
-                        self._waiting[tenant] = tasks  # behind the others
-                    return picked
+                    return self._waiting.take_next()[1]
                 self._changed.wait()
             return None
 

@@ -38,6 +38,7 @@ def test_a_key_leaves_from_the_middle() -> None:
 
     assert ring.take("a2") == 1
     assert "a2" not in ring
+    assert (ring.count("a"), ring.count("b")) == (2, 0)
     assert ring.get("a2") is None
     assert list(ring.heads()) == [0]
     assert [ring.take_next()[0] for _ in range(2)] == ["a1", "a3"]
