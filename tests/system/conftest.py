@@ -11,6 +11,8 @@ import pytest
 from tests.cluster import Cluster, Process
 from tests.lacking import pass_over
 from tests.product import Product
+from tests.system.commands import Run, runner
+from tests.system.shop import Shop
 from tests.system.witnessed import Witness, leaks
 
 HERE: Final = Path(__file__).parent
@@ -44,6 +46,19 @@ def shim(product: Product) -> Iterator[Process]:
     process = product.start_shim("--log-level=debug", "--leader-elect=false")
     yield process
     process.stop()
+
+
+@pytest.fixture
+def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
+    """Return a namespace of the test's own, with the shim at work."""
+    assert shim.running
+    return Shop(product, cluster, namespace)
+
+
+@pytest.fixture
+def run(cluster: Cluster, namespace: str) -> Run:
+    """Run `certshim` in the test's namespace, as the admin."""
+    return runner(cluster, namespace)
 
 
 @pytest.fixture

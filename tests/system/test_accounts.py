@@ -19,20 +19,14 @@ from shim.acme.problems import AccountGone
 from shim.acme.signing import AccountKey
 from shim.acme.transport import Settings
 from shim.keys import generate_key
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.cluster.ca import Pebble
-from tests.product import CERTSHIM, Product
+from tests.product import CERTSHIM
 from tests.system.shop import Shop, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 ISSUER = "cert-manager.io/issuer"
 KEY, NEXT = "tls.key", "tls.key.next"
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    assert shim.running
-    return Shop(product, cluster, namespace)
 
 
 @pytest.fixture(scope="module")

@@ -7,20 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from certs.pki.x509 import read_chain
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.cluster.ca import Pebble
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 ISSUER = "cert-manager.io/issuer"
 TOLD_WITHIN = 5.0  # seconds from the Certificate to its sentence; it takes a tenth of one on an idle machine
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    assert shim.running
-    return Shop(product, cluster, namespace)
 
 
 @pytest.fixture

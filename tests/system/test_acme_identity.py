@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.cluster.ca import DAY, Pebble
 from tests.cluster.ports import has_ipv6
 from tests.cluster.router import GATEWAY
-from tests.product import Product
 from tests.system import gateway
 from tests.system.shop import Shop, eventually
 
@@ -22,12 +21,6 @@ ISSUER = "cert-manager.io/issuer"
 PROFILE = "acme.certshim.io/profile"
 OVERRIDE = "acme.cert-manager.io/http01-override-ingress"
 PROFILES = {"classic": 90 * DAY, "week": 7 * DAY, "shortlived": 6 * DAY}
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    assert shim.running
-    return Shop(product, cluster, namespace)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.cluster.ca import Pebble
 from tests.cluster.interposer import (
     Act,
@@ -27,17 +27,10 @@ from tests.cluster.interposer import (
     refuse,
     say,
 )
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 ISSUER = "cert-manager.io/issuer"
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    assert shim.running
-    return Shop(product, cluster, namespace)
 
 
 @pytest.fixture(scope="module")

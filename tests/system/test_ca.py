@@ -20,7 +20,7 @@ from certs.pki.keys import Key, encode_key
 from certs.pki.signing import Wanted, sign_by_itself
 from certs.pki.x509 import read_chain
 from shim.keys import generate_key
-from tests.cluster import Cluster, Process
+from tests.cluster import Cluster
 from tests.product import NAMESPACE, Product
 from tests.system.shop import Shop, Stored, eventually
 
@@ -30,11 +30,6 @@ CLUSTER_ISSUER = "cert-manager.io/cluster-issuer"
 AT_ONCE = 3.0  # seconds; takes a tenth of one on an idle machine, and a back-off would be five at least
 MOST_WRITES = 6
 MOST_EVENTS = 3
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def issuer(name: str, kind: str = "Issuer", **spec: Any) -> dict[str, Any]:

@@ -6,23 +6,12 @@ import json
 
 import pytest
 
-from tests.cluster import Cluster, Process
-from tests.product import Product
-from tests.system.commands import Run, runner
+from tests.cluster import Cluster
+from tests.system.commands import Run
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
 ISSUER = "cert-manager.io/issuer"
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
-@pytest.fixture
-def run(cluster: Cluster, namespace: str) -> Run:
-    return runner(cluster, namespace)
 
 
 def test_a_certificate_is_renewed_by_hand(shop: Shop, run: Run) -> None:

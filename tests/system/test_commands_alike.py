@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from shim.cli.exits import Exit
-from tests.cluster import Cluster, Process
+from tests.cluster import Cluster
 from tests.product import CERTSHIM, Product
 from tests.system.commands import Run, everywhere, runner
 from tests.system.shop import Shop, eventually
@@ -43,16 +43,6 @@ ABOUT_MANY = (
     "wait certificate --all",
 )
 NOWHERE = "there-is-no-such-namespace"
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
-@pytest.fixture
-def run(cluster: Cluster, namespace: str) -> Run:
-    return runner(cluster, namespace)
 
 
 def missing(words: str) -> Exit:

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from tests.cluster import Cluster, Process
 from tests.product import CERTSHIM, Product
-from tests.system.commands import Run, everywhere, runner
+from tests.system.commands import Run, everywhere
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
@@ -27,16 +27,6 @@ def webhook(product: Product, cluster: Cluster) -> Iterator[Process]:
     yield product.start_webhook()
     product.withdraw_admission()
     cluster.process("webhook").stop()  # a test may have started another
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
-@pytest.fixture
-def run(cluster: Cluster, namespace: str) -> Run:
-    return runner(cluster, namespace)
 
 
 def test_waiting_ends_when_all_are_ready(shop: Shop, run: Run) -> None:

@@ -25,11 +25,6 @@ def shim(product: Product, cluster: Cluster) -> Iterator[Process]:
     product.forbid_pods()
 
 
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
 def looks_at_pods(cluster: Cluster, since: Mark) -> list[tuple[str, int]]:
     """Return how the shim asked for pods, and what it was answered."""
     return [

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cluster import Cluster, Process
+from tests.cluster import Process
 from tests.product import Product
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import issuer, pair
@@ -38,11 +38,6 @@ def shim(product: Product) -> Iterator[Process]:
     )
     yield process
     process.stop()
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def put(

@@ -7,7 +7,6 @@ refuse what other tests of the shared control plane create.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.cluster import Cluster
 from tests.manifests import INSTALLED, LEGACY, MANIFESTS, SOLVER_PODS, UI, objects
 from tests.manifests import installed as manifest
 from tests.product import Product
+from tests.system.shop import eventually
 
 pytestmark = pytest.mark.system
 
@@ -75,6 +75,11 @@ def may(cluster: Cluster, user: str, verb: str, what: str, namespace: str = "tea
     review = {"spec": {"user": user, "groups": groups, "resourceAttributes": attributes}}
     answer = cluster.api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     return bool(answer["status"].get("allowed"))
+
+
+def wait_until_all_is_given(cluster: Cluster, given: list[tuple[str, str]]) -> None:
+    """Wait until the shim may do all of it; the authorizer hears of a role by a watch."""
+    eventually(lambda: all(may(cluster, SHIM, *action) for action in given), "all is given", 10)
 
 
 FOLLOW = ("list", "watch")
@@ -178,10 +183,7 @@ def test_old_kinds_take_a_manifest_of_their_own(installed: Cluster, product: Pro
     before = [action for action in given if may(installed, SHIM, *action)]
     product.install_legacy()
     try:
-        deadline = time.monotonic() + 10  # the authorizer hears of it by a watch
-        while not all(may(installed, SHIM, *action) for action in given):
-            assert time.monotonic() < deadline, "not all is given"
-            time.sleep(0.05)
+        wait_until_all_is_given(installed, given)
         assert [action for action in never if may(installed, SHIM, *action)] == []
     finally:
         product.uninstall_legacy()
@@ -198,10 +200,7 @@ def test_pods_for_http01_take_a_manifest_of_their_own(installed: Cluster) -> Non
     before = [action for action in given if may(installed, SHIM, *action)]
     installed.kubectl("apply", "--server-side", "-f", path)
     try:
-        deadline = time.monotonic() + 10  # the authorizer hears of it by a watch
-        while not all(may(installed, SHIM, *action) for action in given):
-            assert time.monotonic() < deadline, "not all is given"
-            time.sleep(0.05)
+        wait_until_all_is_given(installed, given)
         assert [action for action in never if may(installed, SHIM, *action)] == []
     finally:
         installed.kubectl("delete", "-f", path)
@@ -263,10 +262,7 @@ def test_people_get_rights_through_the_usual_roles(
     installed: Cluster, role: str, group: str, resource: str, verb: str
 ) -> None:
     """Kubernetes' own roles take in ours, so that who may edit a namespace may edit its certificates."""
-    deadline = time.monotonic() + 30
-    while not granted(installed, role, group, resource, verb):
-        assert time.monotonic() < deadline, "the controller that aggregates roles has not done so"
-        time.sleep(0.2)
+    eventually(lambda: granted(installed, role, group, resource, verb), "the roles are aggregated", 30)
 
 
 def granted(cluster: Cluster, role: str, group: str, resource: str, verb: str) -> bool:

@@ -12,17 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.product import Product
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
 ISSUER = "cert-manager.io/issuer"
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def served_certificate(cluster: Cluster, host: str, roots: Path) -> Mapping[str, object]:

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, p
 from certs.pki.keys import decode_key, public_der
 from tests.certs.decide.objects import sign
 from tests.certs.pki.keystores import JKSReader, program
-from tests.cluster import Cluster, Process
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
@@ -29,11 +27,6 @@ BY_REF = {"create": True, "passwordSecretRef": {"name": "keystore-password", "ke
 BOTH = {"jks": BY_REF | {"alias": "shop"}, "pkcs12": BY_REF}
 FORMATS = [{"type": "DER"}, {"type": "CombinedPEM"}]
 ISSUED = {"tls.crt", "tls.key"}
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def ask(shop: Shop, issuer: str, host: str, name: str = "web-tls", **spec: Any) -> None:

@@ -35,11 +35,6 @@ def shim(product: Product) -> Iterator[Process]:
     process.stop()
 
 
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
 def legacy(kind: str, name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "certmanager.k8s.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 

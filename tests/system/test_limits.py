@@ -16,11 +16,6 @@ LIMIT = "too many new orders (300) from this account in the last 3h0m0s"
 SHOPS = 12
 
 
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
 def test_a_limit_of_the_account_is_met_once_and_told_to_each(shop: Shop) -> None:
     """One Order asks, the others get a turn each, a pace apart; Order and Certificate name its date."""
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)

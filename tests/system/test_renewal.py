@@ -7,19 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import Cluster, Process
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import bootstrap, certificate
 
 pytestmark = pytest.mark.system
 LIFETIME = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def issue(shop: Shop, **spec: Any) -> None:

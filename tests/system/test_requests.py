@@ -36,11 +36,6 @@ def shim(product: Product, cluster: Cluster) -> Iterator[Process]:
 
 
 @pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
-@pytest.fixture
 def appliance(shop: Shop) -> Appliance:
     return Appliance(shop)
 

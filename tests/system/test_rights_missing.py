@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster import Cluster, Process
-from tests.product import Product
-from tests.system.commands import runner
+from tests.cluster import Cluster
+from tests.system.commands import Run
 from tests.system.roles import without_right
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import certificate, issuer
@@ -14,14 +13,8 @@ from tests.system.test_ca import certificate, issuer
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 
-@pytest.fixture
-def shop(cluster: Cluster, product: Product, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
-
-
-def test_it_is_named_and_the_certificate_goes_on_once_it_is_given(shop: Shop, cluster: Cluster, shim: Process) -> None:
+def test_it_is_named_and_the_certificate_goes_on_once_it_is_given(shop: Shop, cluster: Cluster, run: Run) -> None:
     """By an Event and by `explain`; nothing has to be restarted or touched."""
-    del shim  # it runs
     shop.apply(issuer("self-signed", selfSigned={}))
     shop.ready("Issuer", "self-signed")
     with without_right(cluster, "certificaterequests.cert-manager.io") as restore:
@@ -30,7 +23,7 @@ def test_it_is_named_and_the_certificate_goes_on_once_it_is_given(shop: Shop, cl
         said = eventually(lambda: dict(shop.events("Certificate")).get("KubernetesAPI"), "an Event says what failed")
         assert said.startswith(f"cannot create CertificateRequest {shop.namespace}/web-1: ")
         assert 'certshim-shim" cannot create resource "certificaterequests"' in said
-        explained = runner(cluster, shop.namespace)("explain", "certificate", "web")
+        explained = run("explain", "certificate", "web")
         assert "certshim doctor" in explained.stdout, explained
         restore()
 

@@ -9,20 +9,14 @@ import pytest
 
 from certs.route import PREFIX, SERVICE
 from shim.solvers.http01.owners import route_name
-from tests.cluster import Cluster, PebbleSettings, Process
+from tests.cluster import Cluster, PebbleSettings
 from tests.cluster.router import GATEWAY
-from tests.product import Product
 from tests.system import gateway
 from tests.system.shop import PATHS, Shop, eventually
 
 pytestmark = pytest.mark.system
 GARBAGE: Final = 90.0  # seconds; the garbage collector begins anew when a kind of object comes or goes
 BACKEND: Final = {"service": {"name": "shop", "port": {"number": 80}}}
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def issuer(shop: Shop, http01: dict[str, Any], name: str = "pebble", **acme: Any) -> str:

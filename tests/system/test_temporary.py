@@ -5,19 +5,11 @@ from __future__ import annotations
 import pytest
 
 from certs.pki.temporary import is_temporary
-from tests.cluster import Cluster, Process
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import bootstrap, certificate
 
 pytestmark = pytest.mark.system
 TEMPORARY = {"cert-manager.io/issue-temporary-certificate": "true"}
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    assert shim.running
-    return Shop(product, cluster, namespace)
 
 
 def asked(shop: Shop, name: str, issuer: str, annotations: dict[str, str]) -> None:

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from bench import traffic
-from tests.cluster import Cluster, Process
 from tests.cluster.audit import Mark
-from tests.product import Product
 from tests.system.shop import Shop, eventually
 from tests.system.test_ca import bootstrap, certificate
 
@@ -24,11 +22,6 @@ NAME = "web-tls"
 FAO = "controller.cert-manager.io/fao"
 AT_ONCE = 1.0  # seconds; takes 50 ms on an idle machine
 LABELLED = {"labels": {"team": "shop"}, "annotations": {"note": "x"}}
-
-
-@pytest.fixture
-def shop(product: Product, cluster: Cluster, shim: Process, namespace: str) -> Shop:
-    return Shop(product, cluster, namespace)
 
 
 def ask(shop: Shop, name: str = NAME, **spec: Any) -> None:
