@@ -9,7 +9,7 @@ ACME: have an account key, have an account, say so.
 While Ready, with an account URL at the same host, the same contact and the same key, nothing is asked of the CA.
 
 CA: Ready while the key pair in the Secret can sign, looked at whenever the Secret changes and when it expires.
-Self-signed: always Ready.
+Self-signed: always Ready.  Of any other type: not Ready, and the sentence says that this release cannot sign so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from certs.api.core import Secret
-from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, CAIssuer, IssuerStatus
+from certs.api.issuer import ACMEIssuer, ACMEIssuerStatus, AnyIssuer, CAIssuer, IssuerStatus, issuer_types
 from certs.api.meta import Condition, ConditionStatus, find_condition, is_true, with_condition
 from certs.decide.effects import Tell
 from certs.decide.keychange import LOOK_AGAIN, NOBODY, KeyChange, Sharing, key_change
@@ -104,7 +104,18 @@ def decide(observed: ObservedIssuer, now: datetime) -> Step | Outcome:
         return _decide_ca(observed, spec.ca, now)
     if spec.self_signed is not None:
         return _say_ready(issuer, reason="IsReady", message="", now=now) or DONE
-    return DONE
+    unusable = unusable_type(issuer)
+    raise Permanent(unusable.message, reason=unusable.reason)
+
+
+def unusable_type(issuer: AnyIssuer) -> Tell:
+    """Return why nothing can be signed with an issuer of its type."""
+    name = f'{type(issuer).resource.kind} "{issuer.metadata.name}"'
+    types = issuer_types(issuer.spec)
+    if not types:
+        return Tell("IssuerTypeMissing", f"Missing issuer type: {name} configures none")
+    sentence = f"{name} is of type {types[0]}, which this release cannot sign with; use acme, ca or selfSigned"
+    return Tell("IssuerTypeUnsupported", sentence)
 
 
 def _decide_ca(observed: ObservedIssuer, ca: CAIssuer, now: datetime) -> Step | Outcome:

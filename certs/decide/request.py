@@ -25,6 +25,7 @@ from certs.api.meta import ConditionStatus, controller_of, find_condition, is_tr
 from certs.api.order import ACMEState, Order
 from certs.decide import approval
 from certs.decide.effects import Tell
+from certs.decide.issuer import unusable_type
 from certs.outcomes import DONE, Failure, Outcome, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
@@ -154,14 +155,8 @@ def _obstacle(request: CertificateRequest, issuer: AnyIssuer | None) -> Tell | N
             "IssuerNotFound", f'Referenced "{ref.effective_kind}" not found: "{ref.name}" does not exist{place}'
         )
     types = issuer_types(issuer.spec)
-    if not types:
-        return Tell("IssuerTypeMissing", f'Missing issuer type: {ref.effective_kind} "{ref.name}" configures none')
-    if types[0] is not IssuerType.ACME and types[0] not in IN_PROCESS:
-        return Tell(
-            "IssuerTypeUnsupported",
-            f'{ref.effective_kind} "{ref.name}" is of type {types[0]}, which this release cannot sign with; '
-            "use acme, ca or selfSigned",
-        )
+    if not types or (types[0] is not IssuerType.ACME and types[0] not in IN_PROCESS):
+        return unusable_type(issuer)
     if not is_true(issuer.status.conditions, "Ready"):
         ready = find_condition(issuer.status.conditions, "Ready")
         because = f": {ready.message}" if ready is not None and ready.message else ""

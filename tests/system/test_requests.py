@@ -17,6 +17,7 @@ from shim.keys import generate_key
 from tests.cluster import Cluster, Process
 from tests.product import NAMESPACE, Product
 from tests.system import external
+from tests.system.commands import Run
 from tests.system.external import GROUP, PLURAL, REF, Appliance, condition, encoded, say
 from tests.system.shop import Shop, Stored, eventually
 
@@ -409,3 +410,18 @@ def test_without_that_name_it_fails(shop: Shop) -> None:
     assert (ready["status"], ready["reason"]) == ("False", "Failed")
     assert 'Annotation "cert-manager.io/private-key-secret-name" missing' in ready["message"]
     assert "failureTime" in (shop.get("CertificateRequest", "mine") or {})["status"]
+
+
+def test_an_issuer_of_a_type_that_cannot_sign_says_so(shop: Shop, run: Run) -> None:
+    """Itself, so that nobody waits for it to become ready; and so does `explain`."""
+    auth = {"tokenSecretRef": {"name": "token", "key": "token"}}
+    spec = {"vault": {"server": "https://vault.example.test", "path": "pki/sign/x", "auth": auth}}
+    shop.apply({"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "vault"}, "spec": spec})
+    shop.apply(certificate("web", {"name": "vault"}, dnsNames=[shop.host()]))
+
+    ready = eventually(lambda: shop.condition("Issuer", "vault"), "its condition is written")
+    explained = run("explain", "certificate", "web").stdout
+    shop.delete("Issuer", "vault")
+
+    assert (ready["status"], ready["reason"]) == ("False", "IssuerTypeUnsupported")
+    assert 'Issuer "vault" is of type vault, which this release cannot sign with' in explained

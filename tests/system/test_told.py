@@ -57,7 +57,6 @@ UNPROVOKED: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "tls-conflict",
-            "issuer-type",
             "order-creating",
             "local-address",
             "bad-gateway",

@@ -61,15 +61,34 @@ def step(of: Issuer, held: Secret | None = KEY, key_hash: str = "hash", problem:
     "of",
     [
         pytest.param(issuer(deleted=True), id="being deleted"),
-        pytest.param(of_type(vault=VaultIssuer("https://vault.test", "pki/sign/x", VaultAuth())), id="another type"),
         pytest.param(of_type(deleted=True, ca=CAIssuer("ca")), id="a CA being deleted"),
-        pytest.param(msgspec.structs.replace(issuer(), spec=IssuerSpec()), id="no type"),
         pytest.param(with_account(), id="all is set up"),
     ],
 )
 def test_nothing_to_do(of: Issuer) -> None:
     """The CA is not asked."""
     assert step(of) == DONE
+
+
+@pytest.mark.parametrize(
+    ("of", "reason", "sentence"),
+    [
+        pytest.param(
+            of_type(vault=VaultIssuer("https://vault.test", "pki/sign/x", VaultAuth())),
+            "IssuerTypeUnsupported",
+            'Issuer "letsencrypt" is of type vault, which this release cannot sign with; use acme, ca or selfSigned',
+            id="another type",
+        ),
+        pytest.param(
+            of_type(), "IssuerTypeMissing", 'Missing issuer type: Issuer "letsencrypt" configures none', id="no type"
+        ),
+    ],
+)
+def test_what_cannot_sign_says_so(of: Issuer, reason: str, sentence: str) -> None:
+    with pytest.raises(Permanent) as raised:
+        step(of)
+
+    assert (raised.value.reason, str(raised.value)) == (reason, sentence)
 
 
 @pytest.mark.parametrize(

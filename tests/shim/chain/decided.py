@@ -284,7 +284,7 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("self-signed-key", lambda: signed_with(None)),
     ("self-signed-key", lambda: signed_with(made.next_key(made.certificate(), "key", "two"))),
     ("self-signed-key", lambda: signed_with(made.secret(data={"tls.key": b"x"}))),
-    ("issuer-type", lambda: pending(of(IssuerSpec(vault=VaultIssuer("", "", VaultAuth())), "x"), "corporate")),
+    ("issuer-type", lambda: pending(of(IssuerSpec(vault=VaultIssuer("", "", VaultAuth())), "corporate"), "corporate")),
     ("issuer-missing", lambda: explained(issuer=None)),
     ("issuer-missing", lambda: pending(None)),
     ("issuer-missing", lambda: why(lambda: orders.ready_issuer(None, made.order()))),
