@@ -82,7 +82,9 @@ def test_events_that_come_are_printed_once_until_it_is_ended(shop: Shop, cluster
     issuer = shop.issuer()
     shop.ingress("web", shop.host(), annotations={ISSUER: issuer})
     shop.issued("web-tls")
-    command = [str(CERTSHIM), "events", "certificate", "web-tls", "-w", "--kubeconfig", str(cluster.admin)]
+    # In the background of a shell, tests have a Ctrl-C ignored, and hand that on.
+    command = ["env", "--default-signal=INT", str(CERTSHIM), "events", "certificate", "web-tls", "-w"]
+    command += ["--kubeconfig", str(cluster.admin)]
     with (tmp_path / "told").open("w") as file:
         watching = subprocess.Popen(  # noqa: S603  our own program
             [*command, "-n", shop.namespace], stdout=file, stderr=subprocess.STDOUT, text=True
