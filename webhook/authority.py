@@ -11,6 +11,7 @@ Numbers are cert-manager's (`pkg/server/tls/authority`).  Everything but the key
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from webhook.tls import KeyPair
 CA_LIFETIME: Final = timedelta(days=365)
 BACKDATED: Final = timedelta(minutes=5)  # the API server's clock may be behind ours
 COMMON_NAME: Final = "certshim-webhook-ca"
+_BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class InvalidAuthority(ValueError):
@@ -101,13 +103,20 @@ def leaf_is_due(leaf: Leaf | None, authority: Authority, names: Sequence[str], n
 
 
 def bundle_of(current: x509.Certificate, older: bytes, now: datetime) -> bytes:
-    """Return the current CA and those of an older bundle that have not expired, each once, as PEM."""
-    try:
-        rest = x509.load_pem_x509_certificates(older) if older else []
-    except ValueError:
-        rest = []  # what cannot be read cannot have been trusted
-    kept = [ca for ca in rest if ca != current and ca.not_valid_after_utc > now]
+    """Return the current CA and those of an older bundle that have not expired, each once, as PEM.
+
+    What cannot be read cannot have been trusted; what stands before it stays.
+    """
+    kept = [ca for block in _BLOCK.findall(older) for ca in _readable(block)]
+    kept = [ca for ca in kept if ca != current and ca.not_valid_after_utc > now]
     return b"".join(pem(ca) for ca in dict.fromkeys((current, *kept)))
+
+
+def _readable(block: bytes) -> tuple[x509.Certificate, ...]:
+    try:
+        return (x509.load_pem_x509_certificate(block),)
+    except ValueError:
+        return ()
 
 
 def make_authority(now: datetime, older_bundle: bytes = b"") -> Authority:
