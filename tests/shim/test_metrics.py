@@ -15,6 +15,7 @@ from certs.decide.ratelimits import limits_of, of_order
 from shim.acme.ledgers import AccountAt, Ledgers
 from shim.acme.transport import Exchange
 from shim.engine.figures import MOST_REASONS, WAITS, Ending, Tally
+from shim.engine.loop import Ended
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
 from shim.engine.workers import Workers
@@ -239,6 +240,28 @@ def test_problems_of_cas_are_counted_by_type_and_class() -> None:
     (family,) = refusals.collect()
     told = {(sample.labels["type"], sample.labels["class"]): sample.value for sample in family.samples}
     assert told == {("rateLimited", "rate-limited"): 2.0, ("dns", "permanent"): 2.0}
+
+
+class Idle:
+    """A loop that never has a turn."""
+
+    name = "orders"
+
+    def turn(self, key: Key) -> Ended:
+        raise AssertionError(key)
+
+
+def test_mistakes_are_counted_from_zero_on(stores: Stores, queue: WorkQueue, ledgers: Ledgers) -> None:
+    """An alert asks for an increase, and the first mistake is one only if there was a number before it."""
+    metrics = Metrics()
+    metrics.watch(stores, queue, Workers(queue, (Idle(),), count=1), KeyMill(), ledgers)
+
+    assert lines(metrics, "certshim_turns_total{") == {
+        f'certshim_turns_total{{controller="orders",ending="{ending}"}} 0.0' for ending in ("crashed", "circling")
+    }
+    assert lines(metrics, "certmanager_controller_sync_error_count{") == {
+        'certmanager_controller_sync_error_count{controller="orders"} 0.0'
+    }
 
 
 def test_requests_to_the_api_server_are_told(stores: Stores) -> None:
