@@ -76,6 +76,7 @@ class Keeper:
             b"",
             datetime.min.replace(tzinfo=UTC),
         )  # the bundle that is out, and since when
+        self._missing: set[tuple[type[object], str]] = set()  # configurations, of which it was told
         self.obstacle = ""  # why a configuration is not ours to write
 
     def turn(self, now: datetime) -> datetime:
@@ -174,8 +175,11 @@ class Keeper:
         try:
             configuration = self._client.get(kind, "", name)
         except NotFound:
-            log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind, "config": name})
+            if (kind, name) not in self._missing:
+                log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind, "config": name})
+            self._missing.add((kind, name))
             return ""
+        self._missing.discard((kind, name))
         obstacle = other_writer(configuration)
         if obstacle:
             return obstacle

@@ -202,6 +202,22 @@ def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     assert serving.listening_context() is not first
 
 
+def test_a_configuration_that_is_missing_is_told_once(
+    server: FakeAPIServer, client: KubeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And again when it was there in the meantime."""
+    lost = MutatingWebhookConfiguration(META, (Webhook("webhook.cert-manager.io"),))
+    keeper = Keeper(client, Serving(), NAMES)
+    counts = []
+    for change in (server.remove, None, None, server.put, server.remove):
+        if change is not None:
+            change(lost)
+        keeper.turn(NOW + LOOK_AGAIN)
+        counts.append(caplog.messages.count("webhook configuration is missing"))
+
+    assert counts == [1, 1, 1, 1, 2]
+
+
 @pytest.mark.parametrize(
     "key",
     [
