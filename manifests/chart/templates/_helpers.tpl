@@ -3,9 +3,14 @@
 {{ .Values.namespace | default .Release.Namespace }}
 {{- end -}}
 
-{{/* Labels of an object: (list $ component). */}}
+{{/*
+Labels of an object: (list $ component), or (list $ component MORE).  What tells the objects apart is ours to say; of the
+rest, the object's own outweigh those of all.
+*/}}
 {{- define "certshim.labels" -}}
 {{- $root := index . 0 -}}
+{{- $more := ternary (last .) dict (gt (len .) 2) | default dict -}}
+{{- $more = omit (merge (dict) $more ($root.Values.global.commonLabels | default dict)) "app.kubernetes.io/name" "app.kubernetes.io/component" -}}
 app.kubernetes.io/name: certshim
 {{- with index . 1 }}
 app.kubernetes.io/component: {{ . }}
@@ -15,8 +20,9 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- $more = omit $more "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" }}
 {{- end }}
-{{- with $root.Values.global.commonLabels }}
+{{- with $more }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
