@@ -168,6 +168,18 @@ def made(values: dict[str, Any]) -> str:
     return yaml.safe_dump_all(rendered)
 
 
+def test_what_is_remembered_may_be_written_where_the_secrets_of_cluster_issuers_are() -> None:
+    """There the shim keeps what is used up of limits, and what was notified; without, nothing is ever notified."""
+    rendered = objects(template(values={"clusterResourceNamespace": "elsewhere"}))
+    found = [one for one in rendered if one["metadata"]["name"] == "certshim-shim:acme-limits"]
+
+    assert [(one["kind"], one["metadata"]["namespace"]) for one in found] == [
+        ("Role", "elsewhere"),
+        ("RoleBinding", "elsewhere"),
+    ]
+    assert found[1]["subjects"][0]["namespace"] == "cert-manager"
+
+
 class Unambiguous(yaml.SafeLoader):
     """Refuses a key that stands twice, as kustomize and the API server's strict decoding do."""
 
