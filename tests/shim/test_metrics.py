@@ -21,6 +21,7 @@ from shim.engine.reconciler import Key
 from shim.engine.workers import Workers
 from shim.keymill import KeyMill
 from shim.kube.cluster import Cluster
+from shim.kube.traffic import MOST_KINDS, Kind, Traffic
 from shim.kube.transport import Transport
 from shim.metrics import Metrics
 from shim.metrics.acme import MOST_EXCHANGES, Refusals
@@ -280,6 +281,17 @@ def test_requests_to_the_api_server_are_told(stores: Stores) -> None:
     assert lines(metrics, "certshim_informer_synced{") == {
         'certshim_informer_synced{resource="clusterissuers.cert-manager.io"} 0.0'
     }
+
+
+def test_groups_of_hostile_issuers_are_bounded() -> None:
+    """Whoever may create an Issuer names the API of a webhook solver."""
+    traffic = Traffic()
+    for number in range(2 * MOST_KINDS):
+        traffic.count("POST", f"/apis/acme{number}.example.com/v1alpha1/solver", {}, 404)
+
+    counts = traffic.counts()
+    assert len(counts) == MOST_KINDS + 1
+    assert counts[Kind("create", "other", "other", "4xx")] == MOST_KINDS
 
 
 def test_waits_are_told_by_lane(stores: Stores, queue: WorkQueue) -> None:
