@@ -133,6 +133,16 @@ def test_a_pod_may_nothing_that_it_need_not(deployment: str) -> None:
         pytest.param(
             {"notifications": {"settings": SETTINGS, "existingSecret": "mine"}}, "settings or existing", id="two files"
         ),
+        pytest.param(
+            {"image": {"repository": "registry.example.com/jetstack/cert-manager-controller"}},
+            "is cert-manager's: name one of certshim",
+            id="cert-manager's image",
+        ),
+        pytest.param(
+            {"acmesolver": {"image": {"repository": "quay.io/jetstack/cert-manager-acmesolver", "tag": "v1.21.1"}}},
+            "acmesolver is cert-manager's",
+            id="cert-manager's solver",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_name(values: dict[str, Any], words: str) -> None:

@@ -51,6 +51,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- if not $repository -}}
 {{- $repository = list $registry $root.Values.imageNamespace ($own.name | default $all.name) | compact | join "/" -}}
 {{- end -}}
+{{- if regexMatch "cert-manager-(acmesolver|cainjector|controller|ctl|startupapicheck|webhook)$" $repository }}
+{{- fail (printf "the image %s is cert-manager's: name one of certshim in image.repository (or imageRegistry, imageNamespace and image.name), and leave those of the parts out (webhook.image, acmesolver.image, startupapicheck.image)" $repository) }}
+{{- end -}}
 {{- $digest := $own.digest | default (ternary $all.digest "" (and (empty $own.repository) (empty $own.tag))) -}}
 {{- $tag := $own.tag | default $all.tag | default $root.Chart.AppVersion -}}
 {{- if $digest -}}
