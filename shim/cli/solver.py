@@ -21,6 +21,7 @@ import click
 
 from certs.route import PREFIX
 from shim import flags
+from shim.ending import await_end
 from shim.flags import Flag
 from shim.tokenserver import Find, Found, TokenServer, without_port
 
@@ -56,7 +57,7 @@ def command(**given: str) -> None:
         raise click.ClickException(str(error)) from error
     server.start()
     log.info("answering for %s at port %d", values["domain"], server.port)
-    ending.wait()
+    await_end(ending)
     server.stop()
 
 
