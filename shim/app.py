@@ -49,6 +49,7 @@ from shim.controllers.route import RouteController
 from shim.controllers.secrets import Secrets
 from shim.controllers.watches import Watches
 from shim.controllers.world import World
+from shim.ending import await_end
 from shim.engine.loop import Hook, Loop, no_hook
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key, Lane, Reconciler
@@ -157,7 +158,7 @@ class Shim:
         else:
             self._work()
         log.info("started", version=VERSION, elected=self._elector is None)
-        self._ending.wait()
+        await_end(self._ending)
         self._end()
         return 1 if self._lost else 0
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Final, cast
 import h11
 
 from shim.flags import Address
+from shim.listening import listening
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class TokenServer:
         self._most_open = most_open if most_open is not None else _room()
         # In the order in which they were opened.
         self._open: dict[_Connection, None] = {}
-        self._socket = _bound(address, name)
+        self._socket = listening(address, name, backlog=BACKLOG)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._running = threading.Event()
@@ -221,14 +221,3 @@ def _room() -> int:
     if soft == resource.RLIM_INFINITY:
         return MOST_OPEN
     return max(min(MOST_OPEN, soft - SPARE_DESCRIPTORS), 64)
-
-
-def _bound(address: Address, name: str) -> socket.socket:
-    """Return a socket bound to the address (`::` takes IPv4 too); raises OSError that says what to do."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    both = address.host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        place = f"{address.host}:{address.port}"
-        raise OSError(f"cannot listen on {place} ({name}): {error.strerror}; choose another address") from error

@@ -11,12 +11,14 @@ Numbers are cert-manager's (`pkg/server/tls/authority`).  Everything but the key
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -27,6 +29,7 @@ from webhook.tls import KeyPair
 CA_LIFETIME: Final = timedelta(days=365)
 BACKDATED: Final = timedelta(minutes=5)  # the API server's clock may be behind ours
 COMMON_NAME: Final = "certshim-webhook-ca"
+_BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class InvalidAuthority(ValueError):
@@ -75,13 +78,14 @@ def read_authority(data: Mapping[str, bytes]) -> Authority:
     """Return the CA of the Secret's data, or raise InvalidAuthority with what is wrong."""
     try:
         certificate = x509.load_pem_x509_certificate(data["tls.crt"])
+        own = certificate.public_key()
         key = serialization.load_pem_private_key(data["tls.key"], password=None)
         bundle = x509.load_pem_x509_certificates(data["ca.crt"])
     except KeyError as error:
         raise InvalidAuthority(f"key {error} is missing") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # the last of a curve that nobody uses
         raise InvalidAuthority("a key cannot be read") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != own:
         raise InvalidAuthority("tls.key does not belong to tls.crt")
     if certificate not in bundle:
         raise InvalidAuthority("ca.crt does not hold tls.crt")
@@ -101,13 +105,20 @@ def leaf_is_due(leaf: Leaf | None, authority: Authority, names: Sequence[str], n
 
 
 def bundle_of(current: x509.Certificate, older: bytes, now: datetime) -> bytes:
-    """Return the current CA and those of an older bundle that have not expired, each once, as PEM."""
-    try:
-        rest = x509.load_pem_x509_certificates(older) if older else []
-    except ValueError:
-        rest = []  # what cannot be read cannot have been trusted
-    kept = [ca for ca in rest if ca != current and ca.not_valid_after_utc > now]
+    """Return the current CA and those of an older bundle that have not expired, each once, as PEM.
+
+    What cannot be read cannot have been trusted; what stands before it stays.
+    """
+    kept = [ca for block in _BLOCK.findall(older) for ca in _readable(block)]
+    kept = [ca for ca in kept if ca != current and ca.not_valid_after_utc > now]
     return b"".join(pem(ca) for ca in dict.fromkeys((current, *kept)))
+
+
+def _readable(block: bytes) -> tuple[x509.Certificate, ...]:
+    try:
+        return (x509.load_pem_x509_certificate(block),)
+    except ValueError:
+        return ()
 
 
 def make_authority(now: datetime, older_bundle: bytes = b"") -> Authority:

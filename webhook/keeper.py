@@ -19,7 +19,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,6 +32,7 @@ from webhook.authority import (
     InvalidAuthority,
     Leaf,
     authority_is_due,
+    bundle_of,
     leaf_is_due,
     make_authority,
     make_leaf,
@@ -75,6 +76,7 @@ class Keeper:
             b"",
             datetime.min.replace(tzinfo=UTC),
         )  # the bundle that is out, and since when
+        self._missing: set[tuple[type[object], str]] = set()  # configurations, of which it was told
         self.obstacle = ""  # why a configuration is not ours to write
 
     def turn(self, now: datetime) -> datetime:
@@ -95,26 +97,46 @@ class Keeper:
     def _authority(self, now: datetime) -> Authority | None:
         secret = self._secret()
         authority = _usable(secret)
+        older = self._trusted_until_now(secret)
         if not authority_is_due(authority, now):
-            return authority
-        made = make_authority(now, self._trusted_until_now(secret))
-        try:
-            self._store(secret, made)
-        except (AlreadyExists, Conflict):
+            return self._still_trusting(secret, authority, older, now)
+        made = make_authority(now, older)
+        if not self._stored(secret, made):
             return None
         log.info("webhook CA made", extra={"renew_at": made.renew_at.isoformat()})
         return made
 
+    def _still_trusting(
+        self, secret: Secret | None, authority: Authority | None, older: bytes, now: datetime
+    ) -> Authority | None:
+        """Return the CA of the Secret; where somebody put another one there, with ours of until now in its bundle."""
+        if authority is None or self._leaf is None or pem(self._leaf.authority) in authority.bundle:
+            return authority
+        bundle = bundle_of(authority.certificate, older, now)
+        if bundle == authority.bundle:
+            return authority
+        log.warning("another webhook CA was put into the Secret; until now's stays trusted beside it")
+        both = replace(authority, bundle=bundle)
+        return both if self._stored(secret, both) else None
+
     def _trusted_until_now(self, secret: Secret | None) -> bytes:
-        """Return what must stay in the bundle: that of the Secret, or if that is lost, the CA of what we serve."""
-        older = secret.data.get("ca.crt", b"") if secret is not None else b""
-        return older or (pem(self._leaf.authority) if self._leaf is not None else b"")
+        """Return what must stay in the bundle: the CA of what we serve, and what the Secret says, readable or not."""
+        served = pem(self._leaf.authority) if self._leaf is not None else b""
+        return served + (secret.data.get("ca.crt", b"") if secret is not None else b"")
 
     def _secret(self) -> Secret | None:
         try:
             return self._client.get(Secret, self._names.secret_namespace, self._names.secret_name)
         except NotFound:
             return None
+
+    def _stored(self, old: Secret | None, authority: Authority) -> bool:
+        """Write it; False when somebody else was faster."""
+        try:
+            self._store(old, authority)
+        except (AlreadyExists, Conflict):
+            return False
+        return True
 
     def _store(self, old: Secret | None, authority: Authority) -> None:
         namespace, name = self._names.secret_namespace, self._names.secret_name
@@ -153,8 +175,11 @@ class Keeper:
         try:
             configuration = self._client.get(kind, "", name)
         except NotFound:
-            log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind, "config": name})
+            if (kind, name) not in self._missing:
+                log.warning("webhook configuration is missing", extra={"kind": kind.resource.kind, "config": name})
+            self._missing.add((kind, name))
             return ""
+        self._missing.discard((kind, name))
         obstacle = other_writer(configuration)
         if obstacle:
             return obstacle

@@ -32,7 +32,13 @@ class _Format(logging.Formatter):
         if self._as_json:
             return json.dumps(fields, default=str)
         head = f"{fields.pop('timestamp')} [{fields.pop('level')}] {fields.pop('event')}"
-        return " ".join([head, *(f"{key}={value}" for key, value in fields.items())])
+        return " ".join([head, *(f"{key}={_shown(key, value)}" for key, value in fields.items())])
+
+
+def _shown(key: str, value: object) -> str:
+    """Return a value within the line: what others have said may have lines of its own, a forged one among them."""
+    text = str(value)
+    return text if text.isprintable() or key == "exception" else repr(text)
 
 
 def configure(*, level: str, form: str) -> None:

@@ -102,7 +102,10 @@ class Process:
         self._threads.append(thread)
 
     def _repeat(self, turn: Callable[[datetime], datetime]) -> None:
-        """Take turns until the process stops.  A turn that fails is taken again soon, told once per new reason."""
+        """Take turns until the process stops.  A turn that fails is taken again soon, told once per new reason.
+
+        So is one that a mistake of ours has broken: without turns there would be no certificate in some days.
+        """
         told = ""
         while not self._stopping.is_set():
             now = datetime.now(UTC)
@@ -113,6 +116,11 @@ class Process:
                 if str(error) != told:
                     told = str(error)
                     log.warning("cannot look after the serving certificate", extra={"reason": told})
+            except Exception as error:
+                again = now + RETRY_AFTER
+                if repr(error) != told:
+                    told = repr(error)
+                    log.exception("looking after the serving certificate crashed")
             self._stopping.wait(max((again - datetime.now(UTC)).total_seconds(), 0))
 
     def _use_files(self, files: tls.Files, now: datetime) -> datetime:

@@ -16,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 
 from webhook import settings as flags
 from webhook.deadlines import Deadlines
+from webhook.listening import everywhere
 from webhook.log import configure
 from webhook.settings import Settings
 from webhook.worker import Worker
@@ -61,7 +62,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def options(settings: Settings, worker: type[Worker]) -> dict[str, Any]:
     """Return gunicorn's settings by name."""
     chosen = {
-        "bind": [str(settings.bind)],
+        "bind": [str(everywhere(settings.bind))],
         "worker_class": worker,
         "graceful_timeout": 7,  # a request has 5 s; the process ends within 10
         "accesslog": None,

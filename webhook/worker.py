@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from webhook.deadlines import Deadlines
     from webhook.lookups import LookUps
     from webhook.process import Process
+    from webhook.settings import Listen
     from webhook.site import Site
 
 # A connection that was idle for so long when the process stops is closed.  One that is in use is closed with its next
@@ -34,7 +35,7 @@ HEARTBEAT: Final = 1.0  # seconds; also how old the Date of an answer may be
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """The whole process.  `plain` and `deadlines` are set on a subclass before it starts."""
 
-    plain: ClassVar[Sequence[tuple[str, int]]] = ()
+    plain: ClassVar[Sequence[Listen]] = ()
     deadlines: ClassVar[Deadlines]
 
     site: Site
@@ -46,6 +47,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         """Serve until a signal says to stop."""
         from webhook.connection import Connection  # noqa: PLC0415 - see the module
+        from webhook.listening import listening  # noqa: PLC0415
         from webhook.lookups import LookUps  # noqa: PLC0415
         from webhook.parser import parser_class  # noqa: PLC0415
 
@@ -63,8 +65,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 ssl_shutdown_timeout=self.deadlines.drain,
             )
             self.servers.append(server)
-        for host, port in self.plain:
-            self.servers.append(await self.loop.create_server(lambda: Connection(self, secure=False), host, port))
+        for at in self.plain:
+            sock = listening(at)
+            where = {"host": at.host, "port": at.port} if sock is None else {"sock": sock}
+            self.servers.append(await self.loop.create_server(lambda: Connection(self, secure=False), **where))
         gc.collect()
         gc.freeze()  # what lives until the end is not looked at again at each collection
         while self.alive:

@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from shim.deadline import TimedResponse
+from shim.proxy import proxy as proxy_named
 
 
 class _TimedHTTPConnection(HTTPConnection):
@@ -39,6 +40,11 @@ _POOLS: Final[Mapping[str, type[HTTPConnectionPool]]] = {"http": _TimedHTTPPool,
 
 def pool(proxy: str = "", **settings: Any) -> PoolManager:
     """Return a connection pool (directly or through a proxy) with such connections; settings are urllib3's."""
-    manager = ProxyManager(proxy, **settings) if proxy else PoolManager(**settings)
+    manager = _through(proxy, **settings) if proxy else PoolManager(**settings)
     manager.pool_classes_by_scheme = dict(_POOLS)
     return manager
+
+
+def _through(named: str, **settings: Any) -> ProxyManager:
+    chosen = proxy_named(named)
+    return ProxyManager(chosen.url, proxy_headers=chosen.headers, **settings)

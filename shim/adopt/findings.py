@@ -216,8 +216,11 @@ def _configurations(seen: Seen) -> Iterator[Finding]:
 
 
 def is_cert_managers(configuration: Tree) -> bool:
-    """Does it lead to a Service that is not ours?"""
-    services = (one["clientConfig"].get("service") or {} for one in configuration.get("webhooks", ()))
+    """Does it lead to a Service that is not ours, or to a URL without being made by our manifests?"""
+    clients = [one["clientConfig"] for one in configuration.get("webhooks") or ()]
+    if any(client.get("url") for client in clients):
+        return (configuration["metadata"].get("labels") or {}).get("app.kubernetes.io/name") != "certshim"
+    services = (client.get("service") or {} for client in clients)
     return any(one.get("name", "") not in ("", *_OUR_SERVICES) for one in services)
 
 

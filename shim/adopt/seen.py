@@ -20,6 +20,8 @@ DEPLOYMENTS: Final = "/apis/apps/v1/deployments"
 ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
 CONFIGURATION_KINDS: Final = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
 CONFIGURATION: Final = "cert-manager-webhook"
+# What each entry of them is called, whatever the release is.
+ENTRY: Final = "webhook.cert-manager.io"
 # What cert-manager's chart calls its parts, in the label app.kubernetes.io/component.
 COMPONENTS: Final = ("controller", "webhook", "cainjector")
 OURS: Final = ("certshim-webhook", "certshim-shim")
@@ -32,7 +34,7 @@ class Seen:
 
     theirs: tuple[Tree, ...] = ()  # Deployments
     ours: tuple[Tree, ...] = ()
-    configurations: tuple[Tree, ...] = ()  # of cert-manager's name
+    configurations: tuple[Tree, ...] = ()  # of cert-manager's kinds
     leases: tuple[Tree, ...] = ()
     issuers: tuple[Tree, ...] = ()
     signing_requests: tuple[Tree, ...] = ()
@@ -53,7 +55,7 @@ def see(transport: Transport) -> Seen:
             {**one, "plural": plural}
             for plural in CONFIGURATION_KINDS
             for one in _list(transport, f"{ADMISSION}/{plural}")
-            if name_of(one) == CONFIGURATION
+            if is_about_certificates(one)
         ),
         issuers=(*_list(transport, f"{ours}/issuers"), *_list(transport, f"{ours}/clusterissuers")),
         signing_requests=tuple(_list(transport, "/apis/certificates.k8s.io/v1/certificatesigningrequests")),
@@ -80,18 +82,31 @@ def see_running(transport: Transport) -> Seen:
 
 
 def is_theirs(deployment: Tree) -> bool:
-    """Is it a Deployment of cert-manager's?  By the labels of its chart, whatever the release is called."""
+    """Is it a Deployment of cert-manager's?  By labels and containers of its chart, whatever the release is called."""
     labels = deployment["metadata"].get("labels") or {}
     component = labels.get("app.kubernetes.io/component")
+    if component not in COMPONENTS or name_of(deployment) in OURS:
+        return False
     names = {"controller": "cert-manager", "webhook": "webhook", "cainjector": "cainjector"}
-    is_named = names.get(component or "") == labels.get("app.kubernetes.io/name")
-    return is_named and component in COMPONENTS and name_of(deployment) not in OURS and _is_of_its_chart(deployment)
+    if f"cert-manager-{component}" in _containers(deployment):  # which no nameOverride changes
+        return True
+    return names[component] == labels.get("app.kubernetes.io/name") and _is_of_its_chart(deployment)
+
+
+def is_about_certificates(configuration: Tree) -> bool:
+    """Is it a webhook configuration of cert-manager's, by the names of its chart, or ours in its place?"""
+    entries = {one["name"] for one in configuration.get("webhooks") or ()}
+    return name_of(configuration) == CONFIGURATION or ENTRY in entries
 
 
 def is_controller(deployment: Tree) -> bool:
     """Is it the Deployment, of either installation, that holds the Lease and works?"""
     component = (deployment["metadata"].get("labels") or {}).get("app.kubernetes.io/component")
     return name_of(deployment) == "certshim-shim" or component == "controller"
+
+
+def _containers(deployment: Tree) -> tuple[str, ...]:
+    return tuple(one.get("name", "") for one in deployment["spec"]["template"]["spec"].get("containers", ()))
 
 
 def _is_of_its_chart(deployment: Tree) -> bool:

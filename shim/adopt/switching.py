@@ -23,7 +23,18 @@ import msgspec
 
 from certs.api.injectable import INJECTED
 from shim.adopt.findings import is_cert_managers
-from shim.adopt.seen import ADMISSION, Seen, Tree, is_controller, name_of, place_of, see, see_running
+from shim.adopt.seen import (
+    ADMISSION,
+    CONFIGURATION,
+    CONFIGURATION_KINDS,
+    Seen,
+    Tree,
+    is_controller,
+    name_of,
+    place_of,
+    see,
+    see_running,
+)
 from shim.kube.errors import AlreadyExists, Conflict, NotFound
 from shim.kube.transport import MERGE_PATCH, Transport
 
@@ -34,6 +45,7 @@ LOOK: Final = 0.5
 _WITHIN: Final = 30.0
 _ATTEMPTS: Final = 10  # a rollout writes a status some times a second
 _STARTED_WITH: Final = {"certshim-webhook": 2, "certshim-shim": 2}
+_INSTALLED_BY: Final = "kubectl apply --server-side --force-conflicts -f manifests/install/certshim.yaml"
 
 Say = Callable[[str], None]
 
@@ -54,18 +66,24 @@ class Switch:
     def over(self) -> None:
         """From cert-manager to certshim; raises KubeError or Unfinished."""
         seen = see(self._transport)
+        theirs = tuple(one for one in seen.configurations if is_cert_managers(one))
+        ours = tuple(one for one in seen.configurations if one not in theirs)
+        if theirs:
+            self._require_namespace()
         for one in seen.theirs:
             self._stop(one)
         self._await_end(lambda now: now.theirs, coming=seen.ours)
-        for one in seen.configurations:
-            if is_cert_managers(one):
-                self._put_away(one)
-            else:
-                self._drop_injection(one)
+        for one in theirs:
+            self._put_away(one)
+        for one in ours:
+            self._drop_injection(one)
         self._start(seen.ours)
         if len(seen.ours) < len(_STARTED_WITH):
+            self._say(f"now install certshim: {_INSTALLED_BY}")
+        elif len(ours) < len(CONFIGURATION_KINDS):
             self._say(
-                "now install certshim: kubectl apply --server-side --force-conflicts -f manifests/install/certshim.yaml"
+                "now apply certshim's manifest again, or upgrade its Helm release: nothing checks Certificates and "
+                f"issuers until its webhook configurations {CONFIGURATION} are back ({_INSTALLED_BY})"
             )
 
     def back(self) -> None:
@@ -130,15 +148,26 @@ class Switch:
                 )
             time.sleep(LOOK)
 
+    def _require_namespace(self) -> None:
+        """Refuse before anything is stopped: without a copy of the configurations there would be no way back."""
+        try:
+            self._send("GET", f"/api/v1/namespaces/{self._namespace}")
+        except NotFound as error:
+            raise Unfinished(
+                f"cannot keep a copy of cert-manager's webhook configurations in namespace {self._namespace}, which is "
+                "not there: create it, or name the one that certshim is or will be in (--install-namespace)"
+            ) from error
+
     def _put_away(self, configuration: Tree) -> None:
         """Keep a copy, then delete it: while nobody answers, the API server would refuse all changes of our kinds."""
         kept: Tree = {"webhooks": configuration.get("webhooks", [])}
         metadata = configuration["metadata"]
         kept["metadata"] = {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
-        body = {"data": {configuration["plural"]: msgspec.json.encode(kept).decode()}}
+        body = {"data": {_kept_as(configuration): msgspec.json.encode(kept).decode()}}
         path = f"/api/v1/namespaces/{self._namespace}/configmaps"
         try:
-            new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": KEPT}, **body}
+            place = {"name": KEPT, "namespace": self._namespace}
+            new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, **body}
             self._send("POST", path, new)
         except AlreadyExists:
             self._patch(f"{path}/{KEPT}", body)
@@ -155,7 +184,7 @@ class Switch:
             self._say(f"{configuration['plural']} {name_of(configuration)}: {', '.join(asking)} removed")
 
     def _put_back(self, present: tuple[Tree, ...]) -> None:
-        """Put back what was kept; `present` are the configurations of that name that are there."""
+        """Put back what was kept; `present` are the configurations of both that are there."""
         path = f"/api/v1/namespaces/{self._namespace}/configmaps/{KEPT}"
         try:
             kept: dict[str, str] = self._send("GET", path).get("data") or {}
@@ -167,7 +196,12 @@ class Switch:
                 "or apply its manifest, to have its webhook configurations back"
             )
             return
-        for plural, text in kept.items():
+        for one in present:
+            if not is_cert_managers(one) and _kept_as(one) not in kept:  # ours, where theirs has another name
+                self._send("DELETE", f"{ADMISSION}/{one['plural']}/{name_of(one)}")
+                self._say(f"{one['plural']} {name_of(one)}: removed, nobody answers for certshim any more")
+        for key, text in kept.items():
+            plural = key.partition(".")[0]
             configuration: Tree = msgspec.json.decode(text)
             where = f"{ADMISSION}/{plural}"
             name = name_of(configuration)
@@ -192,6 +226,12 @@ class Switch:
         )
         found: Tree = msgspec.json.decode(answer.body)
         return found
+
+
+def _kept_as(configuration: Tree) -> str:
+    """Return the key of a copy in the ConfigMap: the kind, and the name where it is another than usual."""
+    plural, name = configuration["plural"], name_of(configuration)
+    return str(plural) if name == CONFIGURATION else f"{plural}.{name}"
 
 
 def _obstacles(seen: Seen, leaving: Callable[[Seen], tuple[Tree, ...]], *, look_at_lease: bool) -> Iterator[str]:

@@ -11,7 +11,6 @@ It reads nothing of the cluster and needs no service account.
 
 from __future__ import annotations
 
-import errno
 import logging
 import signal
 import threading
@@ -22,7 +21,8 @@ import click
 
 from certs.route import PREFIX
 from shim import flags
-from shim.flags import Address, Flag
+from shim.ending import await_end
+from shim.flags import Flag
 from shim.tokenserver import Find, Found, TokenServer, without_port
 
 PORT: Final = 8089
@@ -35,8 +35,6 @@ FLAGS: Final = (
         "listen-address", f":{PORT}", flags.address, "Where to listen; without a host at all addresses of both families"
     ),
 )
-# What a kernel without IPv6 says to `::`.
-NO_IPV6: Final = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +51,13 @@ def command(**given: str) -> None:
     ending = threading.Event()
     _set_on_signals(ending)  # the first process of a container is not ended by a signal that it does not handle
     try:
-        server = listen(values["listen_address"], answering(values["domain"], values["token"], values["key"]))
+        answer = answering(values["domain"], values["token"], values["key"])
+        server = TokenServer(values["listen_address"], answer, name="solver")
     except OSError as error:
         raise click.ClickException(str(error)) from error
     server.start()
     log.info("answering for %s at port %d", values["domain"], server.port)
-    ending.wait()
+    await_end(ending)
     server.stop()
 
 
@@ -80,18 +79,6 @@ def answering(domain: str, token: str, key: str) -> Find:
         return None
 
     return find
-
-
-def listen(address: Address, find: Find) -> TokenServer:
-    """Return the server, at both families where the address names no host; raises OSError that says what to do."""
-    if address.host != flags.EVERYWHERE:
-        return TokenServer(address, find, name="solver")
-    try:
-        return TokenServer(Address("::", address.port), find, name="solver")
-    except OSError as error:
-        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in NO_IPV6:
-            raise
-        return TokenServer(address, find, name="solver")
 
 
 def _set_on_signals(ending: threading.Event) -> None:

@@ -30,7 +30,8 @@ def command(listen: str, open_it: bool, behind_proxies: int, place: place.Place)
     It changes nothing, and shows what you may read.  The address that is printed lets in whoever has it; other
     addresses than those of this machine take --behind-proxies, since it asks nobody for a password.
     """
-    from shim.ui.serving import Server  # noqa: PLC0415 - as everything that --help needs not
+    from shim import flags  # noqa: PLC0415 - as everything that --help needs not
+    from shim.ui.serving import Server  # noqa: PLC0415
     from shim.ui.web import Access, create_app  # noqa: PLC0415
 
     host = listen.rpartition(":")[0]
@@ -39,6 +40,10 @@ def command(listen: str, open_it: bool, behind_proxies: int, place: place.Place)
             f"--listen={listen}: whoever reaches it would see all; listen on 127.0.0.1, or serve it behind "
             "a proxy that asks people who they are (--behind-proxies=1)."
         )
+    try:
+        address = flags.address(listen)
+    except ValueError as error:
+        raise click.UsageError(f"--listen={listen}: {error}") from error
     token = "" if behind_proxies else secrets.token_urlsafe(24)
     served: list[str] = []
 
@@ -58,4 +63,8 @@ def command(listen: str, open_it: bool, behind_proxies: int, place: place.Place)
         hosts = frozenset(f"{name}:{port}" for name in LOOPBACK) if token else frozenset()
         return create_app(source, Access(token, hosts, behind_proxies))
 
-    Server(listen, make, ready).run()
+    try:
+        server = Server(address, make, ready)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    server.run()

@@ -35,15 +35,19 @@ def examine(looking: Looking, namespace: str, lease_namespace: str) -> Iterator[
     wanted = {definition_name(kind.resource): definition(kind) for kind in KINDS}
     yield from judging.definitions({name: looking.get(f"{CRDS}/{name}") for name in wanted}, wanted)
     yield judging.others(looking.get(f"/apis/apps/v1/deployments?labelSelector={quote(CONTROLLER)}"))
-    for name in ("certshim-webhook", "certshim-shim"):
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
-        yield judging.deployment(name, looking.get(path), version("certshim"))
+    deployments = {
+        name: looking.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+        for name in ("certshim-webhook", "certshim-shim")
+    }
+    for name, reply in deployments.items():
+        yield judging.deployment(name, reply, version("certshim"))
     yield from _webhook(looking, namespace, now)
     yield judging.lease(
         lease_namespace, looking.get(f"/apis/coordination.k8s.io/v1/namespaces/{lease_namespace}/leases/{LEASE}"), now
     )
-    for account, rights in (("certshim-shim", SHIM), ("certshim-webhook", WEBHOOK)):
-        yield _rights(looking, namespace, account, rights)
+    shim, webhook = deployments["certshim-shim"], deployments["certshim-webhook"]
+    yield _rights(looking, _user(shim, namespace, "certshim-shim"), _resources(shim, namespace), SHIM)
+    yield _rights(looking, _user(webhook, namespace, "certshim-webhook"), namespace, WEBHOOK)
     replies = [looking.get(f"/apis/cert-manager.io/v1/{kind}") for kind in ("clusterissuers", "issuers")]
     yield from judging.issuers(replies)
     found = [one for reply in replies for one in reply.tree.get("items", ())]
@@ -86,9 +90,26 @@ def certificate(namespace: str, duration: str) -> Tree:
     }
 
 
-def _rights(looking: Looking, namespace: str, account: str, rights: tuple[Right, ...]) -> Hop:
-    user = f"system:serviceaccount:{namespace}:{account}"
+def _user(deployment: Reply, namespace: str, usual: str) -> str:
+    """Return whom the API server takes its pods for."""
+    account = _pod(deployment).get("serviceAccountName") or usual
+    return f"system:serviceaccount:{namespace}:{account}"
 
+
+def _resources(shim: Reply, namespace: str) -> str:
+    """Return where the Secrets of ClusterIssuers are, and what the shim remembers."""
+    flag = "--cluster-resource-namespace="
+    arguments = (word for one in _pod(shim).get("containers", ()) for word in one.get("args", ()))
+    named = next((word.removeprefix(flag) for word in arguments if word.startswith(flag)), "")
+    return namespace if named in ("", "$(POD_NAMESPACE)") else named
+
+
+def _pod(deployment: Reply) -> Tree:
+    found: Tree = deployment.tree.get("spec", {}).get("template", {}).get("spec", {})
+    return found
+
+
+def _rights(looking: Looking, user: str, namespace: str, rights: tuple[Right, ...]) -> Hop:
     def answers() -> Iterator[judging.Answer]:
         for right in rights:
             where = namespace if right.here else ""

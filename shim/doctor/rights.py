@@ -13,6 +13,8 @@ OURS, ACME, INGRESS = "cert-manager.io", "acme.cert-manager.io", "networking.k8s
 class Right(NamedTuple):
     """Verbs on a resource of a group, everywhere, or in the installation's namespace (`here`).
 
+    For the shim that is the one where the Secrets of ClusterIssuers are.
+
     `serves` says what alone needs them, where an installation may leave that out.
     """
 

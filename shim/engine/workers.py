@@ -73,6 +73,11 @@ class Workers:
             log.warning("still running at stop", **key._asdict())
         return still_running
 
+    @property
+    def controllers(self) -> tuple[str, ...]:
+        """The names of the controllers, whether they have had a turn or not."""
+        return tuple(self._loops)
+
     def alive(self) -> int:
         """Return how many threads live."""
         return sum(thread.is_alive() for thread in self._threads)

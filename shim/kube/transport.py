@@ -31,6 +31,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from shim.kube.errors import KubeError, NoCredentials, Unavailable, from_status
 from shim.kube.library import import_parts
 from shim.kube.traffic import Traffic
+from shim.proxy import proxy
 
 import_parts()
 from kubernetes.client import rest  # noqa: E402 - see `shim.kube.library`
@@ -154,6 +155,10 @@ class Transport:
     ) -> None:
         configuration.connection_pool_maxsize = workers + SPARE_CONNECTIONS
         configuration.retries = False
+        if configuration.proxy:
+            chosen = proxy(configuration.proxy)
+            configuration.proxy = chosen.url
+            configuration.proxy_headers = {**(configuration.proxy_headers or {}), **chosen.headers}
         self._configuration = configuration
         self._host = configuration.host.rstrip("/")
         self._pool: urllib3.PoolManager = rest.RESTClientObject(configuration).pool_manager

@@ -16,6 +16,8 @@ from shim.keymill import KeyMill
 
 CALLS: Final = "certmanager_controller_sync_call_count"
 ERRORS: Final = "certmanager_controller_sync_error_count"
+# What is counted from zero on: of a counter that appears with its first mistake, Prometheus sees no increase.
+MISTAKES: Final = (Ending.CRASHED, Ending.CIRCLING)
 FAILED: Final = (Ending.TRANSIENT, Ending.RATE_LIMITED, Ending.WAITING_FOR_USER, Ending.PERMANENT, Ending.CRASHED)
 
 
@@ -87,7 +89,8 @@ class Engine(Collector):
         )
         calls = CounterMetricFamily(CALLS, "Turns taken, by controller.", labels=("controller",))
         errors = CounterMetricFamily(ERRORS, "Turns that ended in a failure.", labels=("controller",))
-        turns = figures.turns
+        none_yet = {(controller, ending): 0 for controller in self._workers.controllers for ending in MISTAKES}
+        turns = {**none_yet, **figures.turns}
         for controller in sorted({controller for controller, _ in turns}):
             counts = {ending: count for (name, ending), count in turns.items() if name == controller}
             calls.add_metric((controller,), float(sum(counts.values())))

@@ -8,14 +8,21 @@ from typing import Any, Final
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from shim.flags import Address
+from shim.listening import listening
+
 THREADS: Final = 8
+BACKLOG: Final = 128
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """One address.  `make` is called in the worker, since threads do not survive a fork; `ready` once it listens."""
+    """One address.  `make` is called in the worker, since threads do not survive a fork; `ready` once it listens.
 
-    def __init__(self, listen: str, make: Callable[[], Flask], ready: Callable[[str], None]) -> None:
-        self._listen = listen
+    Raises OSError, which says what to do, where it cannot be listened.
+    """
+
+    def __init__(self, listen: Address, make: Callable[[], Flask], ready: Callable[[str], None]) -> None:
+        self._bind = f"fd://{listening(listen, 'page', backlog=BACKLOG).detach()}"  # gunicorn takes it over
         self._make = make
         self._ready = ready
         super().__init__()
@@ -28,7 +35,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._ready(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
         for name, value in {
-            "bind": self._listen,
+            "bind": self._bind,
             "worker_class": "gthread",
             "workers": 1,
             "threads": THREADS,

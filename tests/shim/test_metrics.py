@@ -15,11 +15,13 @@ from certs.decide.ratelimits import limits_of, of_order
 from shim.acme.ledgers import AccountAt, Ledgers
 from shim.acme.transport import Exchange
 from shim.engine.figures import MOST_REASONS, WAITS, Ending, Tally
+from shim.engine.loop import Ended
 from shim.engine.queue import WorkQueue
 from shim.engine.reconciler import Key
 from shim.engine.workers import Workers
 from shim.keymill import KeyMill
 from shim.kube.cluster import Cluster
+from shim.kube.traffic import MOST_KINDS, Kind, Traffic
 from shim.kube.transport import Transport
 from shim.metrics import Metrics
 from shim.metrics.acme import MOST_EXCHANGES, Refusals
@@ -241,6 +243,28 @@ def test_problems_of_cas_are_counted_by_type_and_class() -> None:
     assert told == {("rateLimited", "rate-limited"): 2.0, ("dns", "permanent"): 2.0}
 
 
+class Idle:
+    """A loop that never has a turn."""
+
+    name = "orders"
+
+    def turn(self, key: Key) -> Ended:
+        raise AssertionError(key)
+
+
+def test_mistakes_are_counted_from_zero_on(stores: Stores, queue: WorkQueue, ledgers: Ledgers) -> None:
+    """An alert asks for an increase, and the first mistake is one only if there was a number before it."""
+    metrics = Metrics()
+    metrics.watch(stores, queue, Workers(queue, (Idle(),), count=1), KeyMill(), ledgers)
+
+    assert lines(metrics, "certshim_turns_total{") == {
+        f'certshim_turns_total{{controller="orders",ending="{ending}"}} 0.0' for ending in ("crashed", "circling")
+    }
+    assert lines(metrics, "certmanager_controller_sync_error_count{") == {
+        'certmanager_controller_sync_error_count{controller="orders"} 0.0'
+    }
+
+
 def test_requests_to_the_api_server_are_told(stores: Stores) -> None:
     """By verb, resource and class of status; nothing of an object's name."""
     cluster = Cluster(Transport(Configuration(host="http://apiserver.invalid")))
@@ -257,6 +281,17 @@ def test_requests_to_the_api_server_are_told(stores: Stores) -> None:
     assert lines(metrics, "certshim_informer_synced{") == {
         'certshim_informer_synced{resource="clusterissuers.cert-manager.io"} 0.0'
     }
+
+
+def test_groups_of_hostile_issuers_are_bounded() -> None:
+    """Whoever may create an Issuer names the API of a webhook solver."""
+    traffic = Traffic()
+    for number in range(2 * MOST_KINDS):
+        traffic.count("POST", f"/apis/acme{number}.example.com/v1alpha1/solver", {}, 404)
+
+    counts = traffic.counts()
+    assert len(counts) == MOST_KINDS + 1
+    assert counts[Kind("create", "other", "other", "4xx")] == MOST_KINDS
 
 
 def test_waits_are_told_by_lane(stores: Stores, queue: WorkQueue) -> None:

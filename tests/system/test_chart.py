@@ -133,6 +133,16 @@ def test_a_pod_may_nothing_that_it_need_not(deployment: str) -> None:
         pytest.param(
             {"notifications": {"settings": SETTINGS, "existingSecret": "mine"}}, "settings or existing", id="two files"
         ),
+        pytest.param(
+            {"image": {"repository": "registry.example.com/jetstack/cert-manager-controller"}},
+            "is cert-manager's: name one of certshim",
+            id="cert-manager's image",
+        ),
+        pytest.param(
+            {"acmesolver": {"image": {"repository": "quay.io/jetstack/cert-manager-acmesolver", "tag": "v1.21.1"}}},
+            "acmesolver is cert-manager's",
+            id="cert-manager's solver",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_name(values: dict[str, Any], words: str) -> None:
@@ -166,6 +176,57 @@ def made(values: dict[str, Any]) -> str:
     """Return what the chart makes, for a namespace that every cluster has."""
     rendered = objects(template("--set=namespace=default", values=values))
     return yaml.safe_dump_all(rendered)
+
+
+def test_what_is_remembered_may_be_written_where_the_secrets_of_cluster_issuers_are() -> None:
+    """There the shim keeps what is used up of limits, and what was notified; without, nothing is ever notified."""
+    rendered = objects(template(values={"clusterResourceNamespace": "elsewhere"}))
+    found = [one for one in rendered if one["metadata"]["name"] == "certshim-shim:acme-limits"]
+
+    assert [(one["kind"], one["metadata"]["namespace"]) for one in found] == [
+        ("Role", "elsewhere"),
+        ("RoleBinding", "elsewhere"),
+    ]
+    assert found[1]["subjects"][0]["namespace"] == "cert-manager"
+
+
+class Unambiguous(yaml.SafeLoader):
+    """Refuses a key that stands twice, as kustomize and the API server's strict decoding do."""
+
+
+def _once(loader: Unambiguous, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  PyYAML's
+    keys = [key.value for key, _ in node.value]
+    assert len(keys) == len(set(keys)), f"twice in line {node.start_mark.line}: {sorted(keys)}"
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+Unambiguous.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
+
+
+def test_no_label_or_annotation_stands_twice() -> None:
+    """Those of an object outweigh those of all; none of them makes pods that their Deployment does not find."""
+    ours = {"app.kubernetes.io/name": "mine", "app.kubernetes.io/component": "mine", "helm.sh/chart": "mine"}
+    own = {
+        "podLabels": ours | {"team": "pki"},
+        "podAnnotations": {"prometheus.io/scrape": "false"},
+        "serviceLabels": {"team": "pki"},
+        "serviceAccount": {"labels": {"team": "pki"}},
+    }
+    values = own | {"global": {"commonLabels": ours | {"team": "platform"}}, "webhook": own, "crds": {"enabled": False}}
+    rendered = list(yaml.load_all(template(values=values), Loader=Unambiguous))
+    teams = {(one["kind"], one["metadata"]["name"]): one["metadata"]["labels"]["team"] for one in rendered if one}
+    (shim,) = (
+        one for one in rendered if one and one["metadata"]["name"] == "certshim-shim" and one["kind"] == "Deployment"
+    )
+    pod_of_shim = shim["spec"]["template"]["metadata"]
+
+    assert shim["spec"]["selector"]["matchLabels"].items() <= pod_of_shim["labels"].items()
+    assert pod_of_shim["labels"]["helm.sh/chart"].startswith("certshim-")
+    assert pod_of_shim["annotations"]["prometheus.io/scrape"] == "false"
+    assert pod_of_shim["labels"]["team"] == "pki"
+    assert {key for key, team in teams.items() if team == "pki"} == {
+        (kind, f"certshim-{name}") for kind in ("Service", "ServiceAccount") for name in ("shim", "webhook")
+    }
 
 
 @pytest.mark.parametrize("deployment", ["certshim-shim", "certshim-webhook"])

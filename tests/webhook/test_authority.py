@@ -25,6 +25,17 @@ AUTHORITY = make_authority(NOW)
 OTHER = make_authority(NOW)
 NAMES = ("webhook.cert-manager.svc", "127.0.0.1")
 LEAF = make_leaf(AUTHORITY, NAMES, NOW)
+# Of the curve secp112r1: `openssl req -x509 -new -key …`.
+UNSUPPORTED = b"""-----BEGIN CERTIFICATE-----
+MIIBIDCB7KADAgECAhQZYGlGBNq5g7Z9QItFZm2cJhWG7DAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyNzE1MTg0NFoXDTI2MTEzMDE1MTg0NFowDDEK
+MAgGA1UEAwwBeDAyMBAGByqGSM49AgEGBSuBBAAGAx4ABLmVgQeAEW/HXuX7hl+D
+yvLB6js6ku3p4x5ylCajUzBRMB0GA1UdDgQWBBT0fbb/YBvqcOKcLo/Tmu+JGAdE
+mTAfBgNVHSMEGDAWgBT0fbb/YBvqcOKcLo/Tmu+JGAdEmTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCAyMAMCACDkNA0q+1jgkxoohhG+MVAg4lHiGBa2MSFey4
+KRWH5Q==
+-----END CERTIFICATE-----
+"""
 
 
 @pytest.mark.parametrize(
@@ -95,6 +106,12 @@ def test_missing_key_is_told(missing: str) -> None:
 
     with pytest.raises(InvalidAuthority, match=missing):
         read_authority(data)
+
+
+def test_a_curve_that_nobody_uses_is_told() -> None:
+    """It is no ValueError to the library."""
+    with pytest.raises(InvalidAuthority, match="a key cannot be read"):
+        read_authority(AUTHORITY.data() | {"tls.crt": UNSUPPORTED})
 
 
 def test_leaf_is_what_an_api_server_accepts() -> None:

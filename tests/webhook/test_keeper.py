@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from certs.api.core import Secret, SecretMeta
@@ -153,6 +154,41 @@ def test_what_is_served_stays_trusted_when_the_secret_is_deleted(server: FakeAPI
     assert bundle == secret(client).data["tls.crt"] + lost
 
 
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {},
+        {**make_authority(NOW).data(), "ca.crt": b"-----BEGIN CERTIFICATE-----\nx"},
+        make_authority(NOW - DAY).data(),
+        make_authority(NOW - 300 * DAY).data(),
+    ],
+    ids=["emptied", "a bundle that cannot be read", "a CA of a backup", "a CA of a backup that is due"],
+)
+def test_what_is_served_stays_trusted_when_the_secret_is_edited(
+    server: FakeAPIServer, client: KubeClient, edited: dict[str, bytes]
+) -> None:
+    """By every replica, until each serves what is of the CA that the Secret has now."""
+    keepers = [Keeper(client, serving, NAMES) for serving in (Serving(), Serving())]
+    for keeper in keepers:
+        keeper.turn(NOW)
+    served = secret(client).data["tls.crt"]
+    was = secret(client)
+    server.put(msgspec.structs.replace(was, data=edited))
+
+    again = {keeper.turn(NOW + LOOK_AGAIN) for keeper in keepers}
+
+    (bundle,) = bundles(client)
+    current = secret(client).data["tls.crt"]
+    assert again == {NOW + LOOK_AGAIN + SPREAD}
+    assert (current != served, bundle) == (True, secret(client).data["ca.crt"])
+    assert bundle.startswith(current)
+    assert served in bundle
+    before = len(server.seen)
+    for keeper in keepers:
+        keeper.turn(NOW + LOOK_AGAIN + SPREAD)
+    assert {request.verb for request in server.seen[before:]} == {"get"}
+
+
 def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     serving = Serving()
     keeper = Keeper(client, serving, NAMES)
@@ -164,6 +200,22 @@ def test_leaf_is_renewed_at_two_thirds(client: KubeClient) -> None:
     keeper.turn(NOW + 5 * DAY)
 
     assert serving.listening_context() is not first
+
+
+def test_a_configuration_that_is_missing_is_told_once(
+    server: FakeAPIServer, client: KubeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And again when it was there in the meantime."""
+    lost = MutatingWebhookConfiguration(META, (Webhook("webhook.cert-manager.io"),))
+    keeper = Keeper(client, Serving(), NAMES)
+    counts = []
+    for change in (server.remove, None, None, server.put, server.remove):
+        if change is not None:
+            change(lost)
+        keeper.turn(NOW + LOOK_AGAIN)
+        counts.append(caplog.messages.count("webhook configuration is missing"))
+
+    assert counts == [1, 1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A webhook process and a client with its hands on the bytes.
 
-Run as a program it is the webhook with the deadlines of the command line: `wire.py PORT PLAIN IDLE WHOLE DRAIN`.
+Run as a program it is the webhook with the deadlines of the command line: `wire.py PORT PLAIN IDLE WHOLE DRAIN [HOST]`.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def running(command: Sequence[str], port: int) -> Iterator[int]:
         process.wait(timeout=15)
 
 
-def connect(port: int) -> ssl.SSLSocket:
+def connect(port: int, host: str = "127.0.0.1") -> ssl.SSLSocket:
     """Return a TLS connection; the certificate is self-made, and not what is tested here."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10))
+    return context.wrap_socket(socket.create_connection((host, port), timeout=10))
 
 
 def head(length: int | str, path: str = "/validate", content_type: str = "application/json", more: str = "") -> bytes:
@@ -87,8 +87,8 @@ def post(port: int, body: bytes, **options: str) -> tuple[int, bytes]:
         return answer(connection)
 
 
-def main(port: str, plain: str, idle: str, whole: str, drain: str) -> None:
-    settings = Settings(bind=Listen("127.0.0.1", int(port)), plain=(Listen("127.0.0.1", int(plain)),), standalone=True)
+def main(port: str, plain: str, idle: str, whole: str, drain: str, host: str = "127.0.0.1") -> None:
+    settings = Settings(bind=Listen(host, int(port)), plain=(Listen(host, int(plain)),), standalone=True)
     Server(settings, Deadlines(idle=float(idle), whole=float(whole), drain=float(drain))).run()
 
 

@@ -31,10 +31,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "certshim.labels" (list $root $component) | nindent 8 }}
-        {{- with $own.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "certshim.labels" (list $root $component $own.podLabels) | nindent 8 }}
       {{- $prometheus := $root.Values.prometheus }}
       {{- $scraped := and (ne $component "ui") $prometheus.enabled (not $prometheus.servicemonitor.enabled) (not $prometheus.podmonitor.enabled) }}
       {{- $checksum := and (eq $component "webhook") $root.Values.admission.settings }}
@@ -43,9 +40,13 @@ spec:
       {{- if or $scraped $checksum $notified $own.podAnnotations }}
       annotations:
         {{- if $scraped }}
-        prometheus.io/scrape: "true"
-        prometheus.io/path: /metrics
-        prometheus.io/port: "9402"
+        {{- range list "scrape true" "path /metrics" "port 9402" }}
+        {{- $word := splitList " " . }}
+        {{- $key := printf "prometheus.io/%s" (first $word) }}
+        {{- if not (hasKey ($own.podAnnotations | default dict) $key) }}
+        {{ $key }}: {{ last $word | quote }}
+        {{- end }}
+        {{- end }}
         {{- end }}
         {{- with $checksum }}
         checksum/admission-settings: {{ toYaml . | sha256sum }}
@@ -231,10 +232,7 @@ metadata:
   name: {{ .name }}
   namespace: {{ include "certshim.namespace" .root }}
   labels:
-    {{- include "certshim.labels" (list .root .component) | nindent 4 }}
-    {{- with .own.serviceAccount.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "certshim.labels" (list .root .component .own.serviceAccount.labels) | nindent 4 }}
   {{- with .own.serviceAccount.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}

@@ -3,9 +3,14 @@
 {{ .Values.namespace | default .Release.Namespace }}
 {{- end -}}
 
-{{/* Labels of an object: (list $ component). */}}
+{{/*
+Labels of an object: (list $ component), or (list $ component MORE).  What tells the objects apart is ours to say; of the
+rest, the object's own outweigh those of all.
+*/}}
 {{- define "certshim.labels" -}}
 {{- $root := index . 0 -}}
+{{- $more := ternary (last .) dict (gt (len .) 2) | default dict -}}
+{{- $more = omit (merge (dict) $more ($root.Values.global.commonLabels | default dict)) "app.kubernetes.io/name" "app.kubernetes.io/component" -}}
 app.kubernetes.io/name: certshim
 {{- with index . 1 }}
 app.kubernetes.io/component: {{ . }}
@@ -15,8 +20,9 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- $more = omit $more "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" }}
 {{- end }}
-{{- with $root.Values.global.commonLabels }}
+{{- with $more }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -44,6 +50,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- $repository := $own.repository | default (ternary $all.repository "" (empty $own.name)) -}}
 {{- if not $repository -}}
 {{- $repository = list $registry $root.Values.imageNamespace ($own.name | default $all.name) | compact | join "/" -}}
+{{- end -}}
+{{- if regexMatch "cert-manager-(acmesolver|cainjector|controller|ctl|startupapicheck|webhook)$" $repository }}
+{{- fail (printf "the image %s is cert-manager's: name one of certshim in image.repository (or imageRegistry, imageNamespace and image.name), and leave those of the parts out (webhook.image, acmesolver.image, startupapicheck.image)" $repository) }}
 {{- end -}}
 {{- $digest := $own.digest | default (ternary $all.digest "" (and (empty $own.repository) (empty $own.tag))) -}}
 {{- $tag := $own.tag | default $all.tag | default $root.Chart.AppVersion -}}

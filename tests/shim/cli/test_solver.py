@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from certs.route import PREFIX
-from shim.cli.solver import answering, listen
-from shim.flags import address
+from shim.cli.solver import answering
 
 CERTSHIM = Path(sys.executable).with_name("certshim")
 HOST = "shop.example.org"
@@ -95,17 +94,6 @@ def test_an_address_is_a_host(domain: str) -> None:
     host = f"[{domain}]:80" if ":" in domain else domain
 
     assert answering(domain, "some-token", "the key")(host, TOKEN) is not None
-
-
-def test_both_families_are_answered_where_no_host_is_named() -> None:
-    """A pod has addresses of one family or of both, and the probe takes whichever is first."""
-    server = listen(address(":0"), answering(HOST, "some-token", "the key"))
-    server.start()
-    places = ["127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])]
-    answers = [ask(server.port, "/healthz", place=place) for place in places]
-    server.stop()
-
-    assert answers == [(200, b"")] * len(places)
 
 
 def test_what_is_missing_is_told_all_at_once() -> None:
