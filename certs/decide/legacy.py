@@ -22,7 +22,7 @@ from certs.api.meta import ConditionStatus, with_condition
 from certs.decide.effects import Tell
 from certs.legacy.kinds import AnyLegacy, LegacyCertificateStatus, Twin
 from certs.legacy.modern import modern
-from certs.legacy.twin import differing, is_edited, is_equal, is_twin, status_of, twin_of, with_conditions
+from certs.legacy.twin import differing, dropped, is_edited, is_equal, is_twin, status_of, twin_of, with_conditions
 from certs.outcomes import DONE, Done, Permanent, WaitingForUser
 from certs.patch import merging
 from certs.problems import Problems
@@ -95,11 +95,12 @@ def not_mirrored(legacy: AnyLegacy, *, reason: str, message: str, now: datetime)
 
 
 def _patch(twin: Twin, wanted: Twin) -> Mapping[str, object]:
+    annotations, labels = dropped(twin, wanted)
     return {
         "metadata": {
             "resourceVersion": twin.metadata.resource_version,
-            "labels": wanted.metadata.labels,
-            "annotations": wanted.metadata.annotations,
+            "labels": {**wanted.metadata.labels, **dict.fromkeys(labels)},
+            "annotations": {**wanted.metadata.annotations, **dict.fromkeys(annotations)},
         },
         "spec": merging(msgspec.to_builtins(twin.spec), msgspec.to_builtins(wanted.spec)),
     }
