@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Final
 
 from shim.convert.acme import convert_challenge, convert_order, convert_request
@@ -18,6 +17,7 @@ from shim.convert.certificate import convert_certificate
 from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy
 from shim.convert.issuer import convert_issuer, is_old
 from shim.convert.keys import convert_keys
+from shim.convert.lines import with_old_lines
 from shim.convert.notes import Note, Notes
 from shim.convert.trees import Tree, add, mapping, mappings, put, remove, text
 from shim.convert.uses import IssuerKey, Use
@@ -228,23 +228,8 @@ def _text(part: _Part) -> str:
     made = part.document.written()
     if made == part.before:
         return part.chunk.text
-    kept = _with_old_lines(part.document.chunk.text, part.before, made)
+    kept = with_old_lines(part.document.chunk.text, part.before, made)
     again = parse(Chunk(part.chunk.line, kept))
     if again is None or not same(again.tree, part.document.tree):
         raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", LEFT)
     return kept.replace("\n", "\r\n") if "\r\n" in part.chunk.text else kept
-
-
-def _with_old_lines(text: str, before: str, after: str) -> str:
-    """Return the new text with each line that is not changed as its author wrote it.
-
-    Writing a tree makes small things uniform (blanks behind a colon).  Where what was written before the
-    conversion has as many lines as the file, a line that stayed the same is taken from the file.
-    """
-    old, written, new = (lines.split("\n") for lines in (text, before, after))
-    if len(old) != len(written):
-        return after
-    made: list[str] = []
-    for tag, i, j, k, end in SequenceMatcher(None, written, new, autojunk=False).get_opcodes():
-        made += old[i:j] if tag == "equal" else new[k:end]
-    return "\n".join(made)
