@@ -31,6 +31,7 @@ TRANSIENT: Final[Mapping[str, Callable[[Tree, Age, Notes], None]]] = {
     "Order": convert_order,
     "Challenge": convert_challenge,
 }
+WRITE_OUT: Final = "if it has anchors or <<, write out what they stand for first"
 
 
 @dataclass(slots=True)
@@ -231,5 +232,5 @@ def _text(part: _Part) -> str:
     kept = with_old_lines(part.document.chunk.text, part.before, made)
     again = parse(Chunk(part.chunk.line, kept))
     if again is None or not same(again.tree, part.document.tree):
-        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", LEFT)
+        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", f"{LEFT}; {WRITE_OUT}")
     return kept.replace("\n", "\r\n") if "\r\n" in part.chunk.text else kept

@@ -122,6 +122,10 @@ def _refuse_odd(node: Any, line: int, above: set[int], done: set[int]) -> None:
         raise Unreadable(line, "has a key that is no text", f"{LEFT}; render templates first")
     for member in node.values() if isinstance(node, dict) else node:
         _refuse_odd(member, line, above, done)
+    if isinstance(node, Tree):
+        # ruamel would carry a removal on into what merges this one, and falls over its own tables (0.19); what is
+        # written is compared with what was meant in the end, so a merged key that should have gone is found there.
+        node._ref.clear()  # noqa: SLF001  there is no other way
     above.discard(id(node))
     done.add(id(node))
 

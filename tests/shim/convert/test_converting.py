@@ -273,6 +273,45 @@ def test_abysses_are_left_as_they_are(tail: str) -> None:
     assert bool(result.unreadable) == ("[[" in tail)
 
 
+MERGED = """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: cert-manager.io/v1alpha2
+  kind: Certificate
+  metadata: {name: a, labels: &labels {app: shop}}
+  spec: &spec
+    keySize: 4096
+    secretName: a
+    issuerRef: {name: le}
+- apiVersion: cert-manager.io/v1alpha2
+  kind: Certificate
+  metadata: {name: b, labels: {<<: *labels, tier: web}}
+  spec: {secretName: b, commonName: b.example.com, issuerRef: {name: le}}
+"""
+
+
+def test_what_merges_a_mapping_is_converted_around_it() -> None:
+    """As long as nothing in the mapping itself changes."""
+    result = one(MERGED)
+
+    assert result.unreadable == []
+    assert "labels: {<<: *labels, tier: web}" in result.after
+    assert "v1alpha2" not in result.after
+
+
+def test_a_merged_mapping_that_would_change_is_left_as_it_is() -> None:
+    """It may mean other things where it is merged: said, with what to do, and the rest of the file is converted."""
+    merging = MERGED.replace(
+        "  spec: {secretName: b, commonName: b.example.com, issuerRef: {name: le}}", "  spec:\n    <<: *spec"
+    )
+
+    result = one(f"{merging}---\n{MERGED}")
+
+    assert [(error.line, "write out what they stand for" in str(error)) for error in result.unreadable] == [(1, True)]
+    assert result.after == f"{merging}---\n{one(MERGED).after}"
+
+
 def test_aliases_of_aliases_take_no_time() -> None:
     """They are written as they were, and not unfolded to compare."""
     laughs = ["  a0: &a0 [x, x, x, x, x, x, x, x, x]"]
