@@ -351,6 +351,8 @@ def translations(annotations: Mapping[str, str]) -> dict[str, str]:
         old = next((key for key in old_keys if key in annotations), None)
         if old is not None and annotations.keys().isdisjoint(new_keys):
             found[LEGACY[old]] = annotations[old]
+    if found.get(EDIT_IN_PLACE, annotations.get(EDIT_IN_PLACE)) == "true":
+        found.pop(HTTP01_CLASS, None)  # looked at until v0.10 only where no Ingress was edited; together none is solved
     return found
 
 
@@ -377,8 +379,13 @@ def rivals(key: str) -> frozenset[str]:
     return _RIVALS[key]
 
 
+_EXCLUDING: Final[Mapping[str, tuple[str, ...]]] = {HTTP01_CLASS: (EDIT_IN_PLACE, *_CHOICES[1][1])}
 _RIVALS: Final[Mapping[str, frozenset[str]]] = {
-    key: frozenset(other for other in (*new_keys, *old_keys) if other != key and LEGACY.get(other) != key)
+    key: frozenset(
+        other
+        for other in (*new_keys, *old_keys, *_EXCLUDING.get(key, ()))
+        if other != key and LEGACY.get(other) != key
+    )
     for new_keys, old_keys in _CHOICES
     for key in new_keys
 }
