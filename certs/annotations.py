@@ -370,6 +370,15 @@ def _own_class(annotations: Mapping[str, str]) -> dict[str, str]:
     return {HTTP01_CLASS: annotations[INGRESS_CLASS]} if annotations.keys().isdisjoint(others) else {}
 
 
+def deciding(key: str) -> tuple[str, ...]:
+    """Return today's keys that decide what that one of today's does: where one stands, no old key says anything.
+
+    >>> deciding("cert-manager.io/cluster-issuer")
+    ('cert-manager.io/issuer', 'cert-manager.io/cluster-issuer')
+    """
+    return next((new_keys for new_keys, _ in _CHOICES if key in new_keys), (key,))
+
+
 def rivals(key: str) -> frozenset[str]:
     """Return the other keys, old and new, that decide the same thing as that one of today's; without its own old one.
 
@@ -382,9 +391,7 @@ def rivals(key: str) -> frozenset[str]:
 _EXCLUDING: Final[Mapping[str, tuple[str, ...]]] = {HTTP01_CLASS: (EDIT_IN_PLACE, *_CHOICES[1][1])}
 _RIVALS: Final[Mapping[str, frozenset[str]]] = {
     key: frozenset(
-        other
-        for other in (*new_keys, *old_keys, *_EXCLUDING.get(key, ()))
-        if other != key and LEGACY.get(other) != key
+        other for other in (*new_keys, *old_keys, *_EXCLUDING.get(key, ())) if other != key and LEGACY.get(other) != key
     )
     for new_keys, old_keys in _CHOICES
     for key in new_keys

@@ -14,7 +14,7 @@ from typing import Final
 
 from shim.convert.acme import convert_challenge, convert_order, convert_request
 from shim.convert.certificate import convert_certificate
-from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy
+from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy, keep_class
 from shim.convert.issuer import convert_issuer, is_old
 from shim.convert.keys import convert_keys
 from shim.convert.lines import with_old_lines
@@ -169,9 +169,9 @@ def _convert_issuers(objects: Iterable[_Object], uses: Mapping[IssuerKey, list[U
 
 
 def _without_issuer(uses: Sequence[Use]) -> None:
-    """Tell the Certificate itself, or a person, what the issuer cannot be told: it has solvers, or is not here.
+    """Tell who asked, or a person, what the issuer cannot be told: it has solvers, or is not here.
 
-    How the Ingresses of such an issuer are served is the business of its solvers already.
+    How Ingresses are served that chose nothing is the business of such an issuer's solvers already.
     """
     for use in uses:
         method, names = use.method, ", ".join(use.names)
@@ -181,6 +181,8 @@ def _without_issuer(uses: Sequence[Use]) -> None:
         elif use.certificate is not None and (method.ingress_class or method.ingress_name):
             same = {other.method for other in uses if other.certificate is use.certificate} == {method}
             (_override if same else _unsaid)(use, use.certificate)
+        elif use.ingress is not None and method.ingress_class:
+            keep_class(use.ingress, use.line, use.notes)
 
 
 def _override(use: Use, certificate: Tree) -> None:
