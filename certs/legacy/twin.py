@@ -68,6 +68,17 @@ def is_twin(twin: Twin, legacy: AnyLegacy) -> bool:
     return owner is not None and owner.uid == legacy.metadata.uid
 
 
+def is_left_over(twin: Twin, legacy: AnyLegacy) -> bool:
+    """Was it made for an object of that kind and name that is gone, as after `kubectl replace --force`?
+
+    The collector takes it, or makes it nobody's where it was asked to orphan it.
+    """
+    owner, kind = controller_of(twin.metadata), type(legacy).resource
+    if owner is None or owner.uid == legacy.metadata.uid:
+        return False
+    return (owner.api_version, owner.kind, owner.name) == (kind.api_version, kind.kind, legacy.metadata.name)
+
+
 def is_equal(twin: Twin, wanted: Twin) -> bool:
     """Is it as it shall be?  Labels and annotations of others may be on it."""
     there, asked = twin.metadata, wanted.metadata

@@ -161,6 +161,13 @@ def test_one_that_is_being_deleted_has_no_steps() -> None:
     assert decide(ObservedLegacy(legacy(), msgspec.structs.replace(twin(), metadata=leaving))) is DONE
 
 
+def test_the_twin_of_one_that_was_replaced_is_nobodys_mistake() -> None:
+    """The collector takes it with its owner, and another is made then; there is nothing for a person to do."""
+    replaced = msgspec.structs.replace(legacy().metadata, uid="8")
+
+    assert decide(ObservedLegacy(legacy(metadata=replaced), twin())) is DONE
+
+
 def test_somebody_elses_object_is_left_alone() -> None:
     """And it is said whose it is."""
     one = msgspec.structs.replace(twin(), metadata=ObjectMeta(name="le", namespace="team"))
