@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from certs.legacy.words import LEGACY_GROUP
 from shim.convert.acme import convert_challenge, convert_order, convert_request
 from shim.convert.certificate import convert_certificate
 from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy, keep_class
@@ -21,10 +22,11 @@ from shim.convert.lines import with_old_lines
 from shim.convert.notes import Note, Notes
 from shim.convert.trees import Tree, add, mapping, mappings, put, remove, text
 from shim.convert.uses import IssuerKey, Use
-from shim.convert.versions import MARKS, OVERRIDE_CLASS, OVERRIDE_NAME, OWN_KINDS, Age, version_of
+from shim.convert.versions import CERT_MANAGER, MARKS, OVERRIDE_CLASS, OVERRIDE_NAME, OWN_KINDS, Age, version_of
 from shim.convert.yaml import LEFT, Document, parse, same
 from shim.manifests.streams import Chunk, Unreadable, chunks, decoded
 
+GROUP: Final = CERT_MANAGER.partition("/")[0]
 ISSUERS: Final = frozenset(("Issuer", "ClusterIssuer"))
 TRANSIENT: Final[Mapping[str, Callable[[Tree, Age, Notes], None]]] = {
     "CertificateRequest": convert_request,
@@ -149,6 +151,9 @@ def _convert(one: _Object) -> list[Use]:
         return []
     if one.kind in OWN_KINDS:
         remove(tree, "status")  # the controller writes it anew, and fields of it are gone
+        reference = mapping(tree, "spec", "issuerRef")
+        if reference is not None and text(reference, "group") == LEGACY_GROUP:
+            put(reference, "group", GROUP)
     if one.kind in TRANSIENT:
         TRANSIENT[one.kind](tree, one.age, notes)
     return convert_certificate(tree, one.age, notes) if one.kind == "Certificate" else []

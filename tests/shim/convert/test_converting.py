@@ -193,6 +193,17 @@ def test_an_unknown_provider_is_told() -> None:
     assert "Issuer le has no provider x" in told(convert(files)[1])
 
 
+@pytest.mark.parametrize("kind", ["Certificate", "CertificateRequest", "Order", "Challenge"])
+def test_the_group_of_the_issuer_is_todays(kind: str) -> None:
+    """Nobody signs for issuers of the group of then."""
+    version = "apiVersion: certmanager.k8s.io/v1alpha1"
+    spec = "spec: {secretName: x, issuerRef: {name: le, group: certmanager.k8s.io}}"
+
+    after = tree(one(f"{version}\nkind: {kind}\nmetadata: {{name: x}}\n{spec}\n").after)
+
+    assert after["spec"]["issuerRef"] == {"name": "le", "group": "cert-manager.io"}
+
+
 def test_solvers_of_today_stay_behind_those_of_before() -> None:
     """An issuer could have both."""
     text = (
