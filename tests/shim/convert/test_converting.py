@@ -7,6 +7,7 @@ After a change that is meant, write the expected files anew and look at the diff
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,27 @@ def test_json_stays_json() -> None:
     assert spec["commonName"] == "80"
     assert spec["privateKey"] == {"size": 2048, "rotationPolicy": "Never"}
     assert '\n    "kind"' in after
+
+
+def test_json_in_ascii_is_read() -> None:
+    """As Python and Ansible write it: what is beyond the first 65,536 characters is two escapes, and one character."""
+    text = json.dumps({"apiVersion": "cert-manager.io/v1alpha2", "kind": "Issuer", "metadata": {"name": "\U0001f600"}})
+
+    result = one(text)
+
+    assert result.unreadable == []
+    assert json.loads(result.after)["metadata"]["name"] == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "todo"),
+    [("metadata: {name: {{ x }}}}", "render templates first"), ("metadata:\n\tname: x", "mend it first")],
+)
+def test_what_is_no_yaml_is_told_with_what_to_do(wrong: str, todo: str) -> None:
+    """Templates are to be rendered; a tab is a mistake."""
+    (error,) = one(f"apiVersion: certmanager.k8s.io/v1alpha1\nkind: Issuer\n{wrong}\n").unreadable
+
+    assert todo in str(error)
 
 
 def test_a_template_is_left_as_it_is_and_told() -> None:
