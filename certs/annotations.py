@@ -351,6 +351,8 @@ def translations(annotations: Mapping[str, str]) -> dict[str, str]:
         old = next((key for key in old_keys if key in annotations), None)
         if old is not None and annotations.keys().isdisjoint(new_keys):
             found[LEGACY[old]] = annotations[old]
+    if found.get(EDIT_IN_PLACE, annotations.get(EDIT_IN_PLACE)) == "true":
+        found.pop(HTTP01_CLASS, None)  # looked at until v0.10 only where no Ingress was edited; together none is solved
     return found
 
 
@@ -368,6 +370,15 @@ def _own_class(annotations: Mapping[str, str]) -> dict[str, str]:
     return {HTTP01_CLASS: annotations[INGRESS_CLASS]} if annotations.keys().isdisjoint(others) else {}
 
 
+def deciding(key: str) -> tuple[str, ...]:
+    """Return today's keys that decide what that one of today's does: where one stands, no old key says anything.
+
+    >>> deciding("cert-manager.io/cluster-issuer")
+    ('cert-manager.io/issuer', 'cert-manager.io/cluster-issuer')
+    """
+    return next((new_keys for new_keys, _ in _CHOICES if key in new_keys), (key,))
+
+
 def rivals(key: str) -> frozenset[str]:
     """Return the other keys, old and new, that decide the same thing as that one of today's; without its own old one.
 
@@ -377,8 +388,11 @@ def rivals(key: str) -> frozenset[str]:
     return _RIVALS[key]
 
 
+_EXCLUDING: Final[Mapping[str, tuple[str, ...]]] = {HTTP01_CLASS: (EDIT_IN_PLACE, *_CHOICES[1][1])}
 _RIVALS: Final[Mapping[str, frozenset[str]]] = {
-    key: frozenset(other for other in (*new_keys, *old_keys) if other != key and LEGACY.get(other) != key)
+    key: frozenset(
+        other for other in (*new_keys, *old_keys, *_EXCLUDING.get(key, ())) if other != key and LEGACY.get(other) != key
+    )
     for new_keys, old_keys in _CHOICES
     for key in new_keys
 }

@@ -22,7 +22,17 @@ from certs.api.meta import ConditionStatus, with_condition
 from certs.decide.effects import Tell
 from certs.legacy.kinds import AnyLegacy, LegacyCertificateStatus, Twin
 from certs.legacy.modern import modern
-from certs.legacy.twin import differing, is_edited, is_equal, is_twin, status_of, twin_of, with_conditions
+from certs.legacy.twin import (
+    differing,
+    dropped,
+    is_edited,
+    is_equal,
+    is_left_over,
+    is_twin,
+    status_of,
+    twin_of,
+    with_conditions,
+)
 from certs.outcomes import DONE, Done, Permanent, WaitingForUser
 from certs.patch import merging
 from certs.problems import Problems
@@ -77,7 +87,7 @@ def decide(observed: ObservedLegacy) -> Step | Done:
     wanted = twin_of(legacy, made)
     if twin is None:
         return CreateTwin(wanted, Tell("Mirrored", _mirrored(wanted)))
-    if twin.metadata.deletion_timestamp is not None:
+    if twin.metadata.deletion_timestamp is not None or is_left_over(twin, legacy):
         return DONE  # made anew once it has gone
     if not is_twin(twin, legacy):
         raise WaitingForUser(_not_ours(twin), reason="NotMirrored")
@@ -95,11 +105,12 @@ def not_mirrored(legacy: AnyLegacy, *, reason: str, message: str, now: datetime)
 
 
 def _patch(twin: Twin, wanted: Twin) -> Mapping[str, object]:
+    annotations, labels = dropped(twin, wanted)
     return {
         "metadata": {
             "resourceVersion": twin.metadata.resource_version,
-            "labels": wanted.metadata.labels,
-            "annotations": wanted.metadata.annotations,
+            "labels": {**wanted.metadata.labels, **dict.fromkeys(labels)},
+            "annotations": {**wanted.metadata.annotations, **dict.fromkeys(annotations)},
         },
         "spec": merging(msgspec.to_builtins(twin.spec), msgspec.to_builtins(wanted.spec)),
     }

@@ -1,7 +1,8 @@
 """The twin of a legacy object: an object of today's kind with its namespace and name, made, compared, and read back.
 
 A twin carries the fingerprint of the spec that was written into it.  So it can be told whether a twin is behind its
-legacy object, or somebody has edited it.
+legacy object, or somebody has edited it.  It carries the keys of the labels and annotations that were copied, too: what
+is gone from the legacy object goes from the twin, and what others have put there stays.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from certs.legacy.modern import Modern
 from certs.outcomes import Permanent
 
 MIRRORED: Final = "certshim.io/mirrored-spec"
+COPIED: Final = "certshim.io/mirrored-keys"  # annotations, and labels behind a semicolon, which no key has
 DIGITS: Final = 16
 
 
@@ -44,6 +46,8 @@ def twin_of(legacy: AnyLegacy, made: Modern) -> Twin:
             reason="NotCarriedOver",
         ) from error
     mark = {MIRRORED: fingerprint(twin)}
+    if made.annotations or made.labels:
+        mark[COPIED] = f"{' '.join(sorted(made.annotations))};{' '.join(sorted(made.labels))}"
     metadata = msgspec.structs.replace(metadata, annotations={**made.annotations, **mark})
     return msgspec.structs.replace(twin, metadata=metadata)
 
@@ -64,6 +68,17 @@ def is_twin(twin: Twin, legacy: AnyLegacy) -> bool:
     return owner is not None and owner.uid == legacy.metadata.uid
 
 
+def is_left_over(twin: Twin, legacy: AnyLegacy) -> bool:
+    """Was it made for an object of that kind and name that is gone, as after `kubectl replace --force`?
+
+    The collector takes it, or makes it nobody's where it was asked to orphan it.
+    """
+    owner, kind = controller_of(twin.metadata), type(legacy).resource
+    if owner is None or owner.uid == legacy.metadata.uid:
+        return False
+    return (owner.api_version, owner.kind, owner.name) == (kind.api_version, kind.kind, legacy.metadata.name)
+
+
 def is_equal(twin: Twin, wanted: Twin) -> bool:
     """Is it as it shall be?  Labels and annotations of others may be on it."""
     there, asked = twin.metadata, wanted.metadata
@@ -71,6 +86,17 @@ def is_equal(twin: Twin, wanted: Twin) -> bool:
         twin.spec == wanted.spec
         and asked.labels.items() <= there.labels.items()
         and asked.annotations.items() <= there.annotations.items()
+        and not any(dropped(twin, wanted))
+    )
+
+
+def dropped(twin: Twin, wanted: Twin) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the annotations and labels that were copied into the twin, and are no longer to be there."""
+    there, asked = twin.metadata, wanted.metadata
+    annotations, _, labels = there.annotations.get(COPIED, "").partition(";")
+    return (
+        frozenset((*annotations.split(), COPIED)) & there.annotations.keys() - asked.annotations.keys(),
+        frozenset(labels.split()) & there.labels.keys() - asked.labels.keys(),
     )
 
 

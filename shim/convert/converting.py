@@ -10,27 +10,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Final
 
+from certs.legacy.words import LEGACY_GROUP
 from shim.convert.acme import convert_challenge, convert_order, convert_request
 from shim.convert.certificate import convert_certificate
-from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy
+from shim.convert.ingress import convert_challenge_choice, convert_ingress, is_legacy, keep_class
 from shim.convert.issuer import convert_issuer, is_old
 from shim.convert.keys import convert_keys
+from shim.convert.lines import with_old_lines
 from shim.convert.notes import Note, Notes
 from shim.convert.trees import Tree, add, mapping, mappings, put, remove, text
 from shim.convert.uses import IssuerKey, Use
-from shim.convert.versions import MARKS, OVERRIDE_CLASS, OVERRIDE_NAME, OWN_KINDS, Age, version_of
+from shim.convert.versions import CERT_MANAGER, MARKS, OVERRIDE_CLASS, OVERRIDE_NAME, OWN_KINDS, Age, version_of
 from shim.convert.yaml import LEFT, Document, parse, same
 from shim.manifests.streams import Chunk, Unreadable, chunks, decoded
 
+GROUP: Final = CERT_MANAGER.partition("/")[0]
 ISSUERS: Final = frozenset(("Issuer", "ClusterIssuer"))
 TRANSIENT: Final[Mapping[str, Callable[[Tree, Age, Notes], None]]] = {
     "CertificateRequest": convert_request,
     "Order": convert_order,
     "Challenge": convert_challenge,
 }
+WRITE_OUT: Final = "if it has anchors or <<, write out what they stand for first"
 
 
 @dataclass(slots=True)
@@ -148,6 +151,9 @@ def _convert(one: _Object) -> list[Use]:
         return []
     if one.kind in OWN_KINDS:
         remove(tree, "status")  # the controller writes it anew, and fields of it are gone
+        reference = mapping(tree, "spec", "issuerRef")
+        if reference is not None and text(reference, "group") == LEGACY_GROUP:
+            put(reference, "group", GROUP)
     if one.kind in TRANSIENT:
         TRANSIENT[one.kind](tree, one.age, notes)
     return convert_certificate(tree, one.age, notes) if one.kind == "Certificate" else []
@@ -168,9 +174,9 @@ def _convert_issuers(objects: Iterable[_Object], uses: Mapping[IssuerKey, list[U
 
 
 def _without_issuer(uses: Sequence[Use]) -> None:
-    """Tell the Certificate itself, or a person, what the issuer cannot be told: it has solvers, or is not here.
+    """Tell who asked, or a person, what the issuer cannot be told: it has solvers, or is not here.
 
-    How the Ingresses of such an issuer are served is the business of its solvers already.
+    How Ingresses are served that chose nothing is the business of such an issuer's solvers already.
     """
     for use in uses:
         method, names = use.method, ", ".join(use.names)
@@ -180,6 +186,8 @@ def _without_issuer(uses: Sequence[Use]) -> None:
         elif use.certificate is not None and (method.ingress_class or method.ingress_name):
             same = {other.method for other in uses if other.certificate is use.certificate} == {method}
             (_override if same else _unsaid)(use, use.certificate)
+        elif use.ingress is not None and method.ingress_class:
+            keep_class(use.ingress, use.line, use.notes)
 
 
 def _override(use: Use, certificate: Tree) -> None:
@@ -228,23 +236,8 @@ def _text(part: _Part) -> str:
     made = part.document.written()
     if made == part.before:
         return part.chunk.text
-    kept = _with_old_lines(part.document.chunk.text, part.before, made)
+    kept = with_old_lines(part.document.chunk.text, part.before, made)
     again = parse(Chunk(part.chunk.line, kept))
     if again is None or not same(again.tree, part.document.tree):
-        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", LEFT)
+        raise Unreadable(part.chunk.line, "cannot be written back so that it means the same", f"{LEFT}; {WRITE_OUT}")
     return kept.replace("\n", "\r\n") if "\r\n" in part.chunk.text else kept
-
-
-def _with_old_lines(text: str, before: str, after: str) -> str:
-    """Return the new text with each line that is not changed as its author wrote it.
-
-    Writing a tree makes small things uniform (blanks behind a colon).  Where what was written before the
-    conversion has as many lines as the file, a line that stayed the same is taken from the file.
-    """
-    old, written, new = (lines.split("\n") for lines in (text, before, after))
-    if len(old) != len(written):
-        return after
-    made: list[str] = []
-    for tag, i, j, k, end in SequenceMatcher(None, written, new, autojunk=False).get_opcodes():
-        made += old[i:j] if tag == "equal" else new[k:end]
-    return "\n".join(made)

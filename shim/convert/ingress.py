@@ -27,7 +27,15 @@ from shim.convert.trees import (
     unquote,
 )
 from shim.convert.uses import IssuerKey, Method, Use
-from shim.convert.versions import CLUSTER_ISSUER, EDIT_IN_PLACE, HTTP01_CLASS, INGRESS_CLASS, ISSUER, TLS_ACME
+from shim.convert.versions import (
+    CLUSTER_ISSUER,
+    EDIT_IN_PLACE,
+    HTTP01_CLASS,
+    HTTP01_CLASS_NAME,
+    INGRESS_CLASS,
+    ISSUER,
+    TLS_ACME,
+)
 
 PATH_TYPE: Final = "ImplementationSpecific"  # what an absent one meant
 ANNOTATIONS: Final = ("metadata", "annotations")
@@ -96,12 +104,24 @@ def convert_challenge_choice(tree: Tree, notes: Notes) -> Use | None:
     for key in (CHALLENGE_TYPE, DNS01_PROVIDER):
         remove(annotations, key)
     issuer = _issuer(tree, annotations)
+    method = Method(provider=provider) if kind == "dns01" or provider else _http01(annotations)
     if issuer is None:
         if provider:
             notes.lost(line, _unknown(provider))
+        elif kind == "http01" and method.ingress_class:
+            keep_class(tree, line, notes)
         return None
-    method = Method(provider=provider) if kind == "dns01" or provider else _http01(annotations)
-    return Use(issuer, _hosts(tree), method, notes, line)
+    return Use(issuer, _hosts(tree), method, notes, line, ingress=tree if kind == "http01" else None)
+
+
+def keep_class(tree: Tree, line: int, notes: Notes) -> None:
+    """Have an annotation say that challenges go through the Ingress's own class, as they did when it chose HTTP-01."""
+    annotations = mapping(tree, *ANNOTATIONS)
+    if annotations is not None:
+        add(annotations, HTTP01_CLASS, annotations[INGRESS_CLASS], after=INGRESS_CLASS)
+        notes.changed(
+            line, f"{CHALLENGE_TYPE}: challenges went through the Ingress's class; {HTTP01_CLASS} says it now"
+        )
 
 
 def _unknown(provider: str) -> str:
@@ -129,7 +149,7 @@ def _issuer(tree: Tree, annotations: Tree) -> IssuerKey | None:
 
 def _http01(annotations: Tree) -> Method:
     """Return how HTTP-01 was solved: by the Ingress's own class, unless an annotation says it (which it still does)."""
-    if EDIT_IN_PLACE in annotations or HTTP01_CLASS in annotations:
+    if {EDIT_IN_PLACE, HTTP01_CLASS, HTTP01_CLASS_NAME} & annotations.keys():
         return Method()
     return Method(ingress_class=text(annotations, INGRESS_CLASS))
 

@@ -11,7 +11,18 @@ from ruamel.yaml.scalarstring import ScalarString
 from shim.convert.trees import bare
 
 _LITERAL: Final = re.compile(r"true|false|null|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+# A character beyond the first 65,536, as two escapes (RFC 8259 §7); an escaped backslash before them is none of theirs.
+_PAIR: Final = re.compile(r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _INDENT: Final = re.compile(r"\{\n([ \t]+)\S")
+
+
+def as_yaml(text: str) -> str:
+    r"""Return the JSON as YAML reads it: that would take such a pair for two characters, which none are.
+
+    >>> as_yaml(r'"\ud83d\ude00 \\ud83d"')
+    '"😀 \\\\ud83d"'
+    """
+    return _PAIR.sub(lambda pair: pair[1] + str(json.loads(f'"{pair[2]}"')), text)
 
 
 def written(tree: Any, like: str) -> str:

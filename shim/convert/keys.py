@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from certs.annotations import deciding
 from certs.legacy.words import CERTIFICATE_NAME, CHALLENGE_TYPE, DNS01_PROVIDER, KEYS, LEGACY_GROUP
 from shim.convert.notes import Notes
 from shim.convert.trees import Tree, line_of, mapping, move, remove, rename, sequence
@@ -18,20 +19,24 @@ def convert_keys(tree: Tree, notes: Notes) -> None:
     """Rename keys of `certmanager.k8s.io/`, tell those that mean nothing any more."""
     for where in (ANNOTATIONS, LABELS):
         keys = mapping(tree, *where)
+        today = frozenset(keys or ())
         for key in list(keys or ()):
             if keys is not None and str(key).startswith(f"{LEGACY_GROUP}/"):
-                _convert(tree, keys, where, str(key), notes)
+                _convert(tree, keys, where, str(key), today, notes)
     _convert_certificate_name(tree)
     _convert_finalizers(tree)
 
 
-def _convert(tree: Tree, keys: Tree, where: tuple[str, str], key: str, notes: Notes) -> None:
+def _convert(tree: Tree, keys: Tree, where: tuple[str, str], key: str, today: frozenset[str], notes: Notes) -> None:
+    """Convert a key; `today` are those that stood there before any was converted."""
     new = KEYS.get(key)
     if new is None:
         if key not in ELSEWHERE and key != CERTIFICATE_NAME:
             notes.lost(line_of(tree, *where, key), f"{key}: nothing reads it any more; remove it")
-    elif new in keys:
-        notes.changed(line_of(tree, *where, key), f"{key}: removed, as {new} stands there too, and is what counts")
+        return
+    decided = next((one for one in deciding(new) if one in today), None)
+    if decided is not None:
+        notes.changed(line_of(tree, *where, key), f"{key}: removed, as {decided} stands there too, and is what counts")
         remove(keys, key)
     else:
         rename(keys, key, new)

@@ -35,7 +35,10 @@ class Method(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """These names are proven with that issuer in this way; where it was said, and in which Certificate if in one."""
+    """These names are proven with that issuer in this way; where it was said, and in which Certificate or Ingress.
+
+    The Ingress is there only if it chose its own class, which its Certificate kept whatever the issuer's solvers are.
+    """
 
     issuer: IssuerKey
     names: tuple[str, ...]
@@ -43,3 +46,4 @@ class Use:
     notes: Notes
     line: int
     certificate: Tree | None = None
+    ingress: Tree | None = None

@@ -78,16 +78,17 @@ class Document:
 def parse(chunk: Chunk) -> Document | None:
     """Return the document, None when it holds no mapping; raises Unreadable."""
     head, body = _split(chunk.text)
+    is_json = body.lstrip().startswith("{")
     try:
-        tree = _yaml(Indent()).load(body)
+        tree = _yaml(Indent()).load(json.as_yaml(body) if is_json else body)
     except (YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = chunk.line + head.count("\n") + (mark.line if mark is not None else 0)
         problem = getattr(error, "problem", None) or "cannot be parsed"
-        raise Unreadable(line, f"is not YAML: {problem}", f"{LEFT}; render templates first") from None
+        todo = "render templates first" if "{{" in chunk.text else "mend it first"
+        raise Unreadable(line, f"is not YAML: {problem}", f"{LEFT}; {todo}") from None
     line = chunk.line + chunk.text.count("\n", 0, max(chunk.text.find("{{"), 0))
     _refuse_odd(tree, line, set(), set())
-    is_json = body.lstrip().startswith("{")
     return Document(chunk, head, tree, indent_of(body), is_json) if isinstance(tree, Tree) else None
 
 
@@ -122,6 +123,10 @@ def _refuse_odd(node: Any, line: int, above: set[int], done: set[int]) -> None:
         raise Unreadable(line, "has a key that is no text", f"{LEFT}; render templates first")
     for member in node.values() if isinstance(node, dict) else node:
         _refuse_odd(member, line, above, done)
+    if isinstance(node, Tree):
+        # ruamel would carry a removal on into what merges this one, and falls over its own tables (0.19); what is
+        # written is compared with what was meant in the end, so a merged key that should have gone is found there.
+        node._ref.clear()  # noqa: SLF001  there is no other way
     above.discard(id(node))
     done.add(id(node))
 

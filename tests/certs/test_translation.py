@@ -67,8 +67,17 @@ def without_mark(annotations: Annotations) -> Annotations:
                 OLD + "acme-http01-edit-in-place": "true",
                 OLD + "acme-http01-ingress-class": "nginx",
             },
-            {ACME + "http01-edit-in-place": "true", ACME + "http01-ingress-class": "nginx"},
-            id="solver",
+            {ACME + "http01-edit-in-place": "true"},
+            id="in place, so no class counts",
+        ),
+        pytest.param(
+            {
+                NEW + "issuer": "le",
+                ACME + "http01-edit-in-place": "false",
+                OLD + "acme-http01-ingress-class": "nginx",
+            },
+            {ACME + "http01-ingress-class": "nginx"},
+            id="not in place, so the class counts",
         ),
         pytest.param({OLD + "issuer": "a", NEW + "issuer": "b"}, {}, id="today's key wins"),
         pytest.param({OLD + "issuer": "a", NEW + "cluster-issuer": "b"}, {}, id="today's key of the other kind wins"),
@@ -192,3 +201,17 @@ def test_both_in_a_manifest_never_contradict_each_other() -> None:
     after = admitted(changed, Manifests(raw(changed, {NEW + "issuer": "a", OLD + "cluster-issuer": "b"})))
 
     assert without_mark(after) == {OLD + "issuer": "a", OLD + "cluster-issuer": "b", NEW + "issuer": "a"}
+
+
+def test_a_class_of_ours_goes_when_the_ingress_is_to_be_edited_in_place() -> None:
+    """The two together have no Challenge solved."""
+    given = {NEW + "issuer": "le", OLD + "acme-http01-ingress-class": "nginx"}
+    ours = admitted(given)
+    assert ours[ACME + "http01-ingress-class"] == "nginx"
+
+    after = admitted(ours | {OLD + "acme-http01-edit-in-place": "true"})
+
+    assert without_mark(after) == given | {
+        OLD + "acme-http01-edit-in-place": "true",
+        ACME + "http01-edit-in-place": "true",
+    }

@@ -432,6 +432,19 @@ LEGACY_CHOICE = "certmanager.k8s.io/acme-challenge-type"
 OVERRIDE = "acme.cert-manager.io/http01-override-ingress-class"
 
 
+def test_an_old_ingress_that_is_edited_in_place_needs_no_class() -> None:
+    """As it was: with both overrides its Challenges would never be solved."""
+    both = {
+        "certmanager.k8s.io/acme-http01-edit-in-place": "true",
+        "certmanager.k8s.io/acme-http01-ingress-class": "public",
+    }
+
+    annotations = only(ingress(annotations={**ISSUER, **both})).metadata.annotations
+
+    assert annotations["acme.cert-manager.io/http01-override-ingress-name"] == "shop"
+    assert OVERRIDE not in annotations
+
+
 @pytest.mark.parametrize("key", [LEGACY_CHOICE, "certmanager.k8s.io/acme-dns01-provider"])
 def test_choosing_a_challenge_asks_for_a_certificate(key: str) -> None:
     """As it did until v0.10, of the default issuer where none is named."""

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from certs.annotations import OVERRIDE_CLASS
 from certs.api.certificate import CertificateStatus
 from certs.api.issuer import ACMEIssuerStatus, Issuer, IssuerStatus
 from certs.api.meta import Condition, ConditionStatus, ObjectMeta
 from certs.decide.legacy import CreateTwin, ObservedLegacy, SetLegacyStatus, UpdateTwin, decide, not_mirrored
 from certs.legacy.kinds import LegacyCertificate, LegacyIssuer, Twin
-from certs.legacy.twin import MIRRORED
+from certs.legacy.twin import COPIED, MIRRORED
 from certs.outcomes import DONE, Permanent, WaitingForUser
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -132,12 +133,39 @@ def test_what_others_put_on_the_twin_stays() -> None:
     assert decide(ObservedLegacy(legacy(), msgspec.structs.replace(one, metadata=metadata))) is DONE
 
 
+def test_what_was_copied_goes_when_it_is_gone_from_the_legacy_object() -> None:
+    """The class that challenges went through, and a label: left behind, they would go on deciding."""
+    name = ObjectMeta(name="web", namespace="team", uid="8", labels={"app": "shop"}, annotations={"note": "x"})
+    spec = {"secretName": "web-tls", "issuerRef": {"name": "le"}, "dnsNames": ["a.example.com"]}
+    way = {"config": [{"domains": ["a.example.com"], "http01": {"ingressClass": "nginx"}}]}
+    made = created(LegacyCertificate(metadata=name, spec={**spec, "acme": way}))
+    others = {**made.metadata.annotations, "tool": "x"}
+    made = msgspec.structs.replace(made, metadata=msgspec.structs.replace(made.metadata, annotations=others))
+    bare = LegacyCertificate(metadata=msgspec.structs.replace(name, labels={}, annotations={}), spec=spec)
+
+    step = decide(ObservedLegacy(bare, made))
+
+    assert isinstance(step, UpdateTwin)
+    assert step.undone is None
+    patch: Any = step.patch
+    assert patch["metadata"]["labels"] == {"app": None}
+    gone = {key for key, value in patch["metadata"]["annotations"].items() if value is None}
+    assert gone == {OVERRIDE_CLASS, COPIED, "note"}
+
+
 def test_one_that_is_being_deleted_has_no_steps() -> None:
     """The collector takes its twin; a twin that goes comes back when it has gone."""
     going = ObjectMeta(name="le", namespace="team", uid="7", deletion_timestamp=NOW)
     assert decide(ObservedLegacy(legacy(metadata=going))) is DONE
     leaving = msgspec.structs.replace(twin().metadata, deletion_timestamp=NOW)
     assert decide(ObservedLegacy(legacy(), msgspec.structs.replace(twin(), metadata=leaving))) is DONE
+
+
+def test_the_twin_of_one_that_was_replaced_is_nobodys_mistake() -> None:
+    """The collector takes it with its owner, and another is made then; there is nothing for a person to do."""
+    replaced = msgspec.structs.replace(legacy().metadata, uid="8")
+
+    assert decide(ObservedLegacy(legacy(metadata=replaced), twin())) is DONE
 
 
 def test_somebody_elses_object_is_left_alone() -> None:

@@ -7,6 +7,7 @@ After a change that is meant, write the expected files anew and look at the diff
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,17 @@ def test_an_unknown_provider_is_told() -> None:
     assert "Issuer le has no provider x" in told(convert(files)[1])
 
 
+@pytest.mark.parametrize("kind", ["Certificate", "CertificateRequest", "Order", "Challenge"])
+def test_the_group_of_the_issuer_is_todays(kind: str) -> None:
+    """Nobody signs for issuers of the group of then."""
+    version = "apiVersion: certmanager.k8s.io/v1alpha1"
+    spec = "spec: {secretName: x, issuerRef: {name: le, group: certmanager.k8s.io}}"
+
+    after = tree(one(f"{version}\nkind: {kind}\nmetadata: {{name: x}}\n{spec}\n").after)
+
+    assert after["spec"]["issuerRef"] == {"name": "le", "group": "cert-manager.io"}
+
+
 def test_solvers_of_today_stay_behind_those_of_before() -> None:
     """An issuer could have both."""
     text = (
@@ -251,6 +263,27 @@ def test_json_stays_json() -> None:
     assert '\n    "kind"' in after
 
 
+def test_json_in_ascii_is_read() -> None:
+    """As Python and Ansible write it: what is beyond the first 65,536 characters is two escapes, and one character."""
+    text = json.dumps({"apiVersion": "cert-manager.io/v1alpha2", "kind": "Issuer", "metadata": {"name": "\U0001f600"}})
+
+    result = one(text)
+
+    assert result.unreadable == []
+    assert json.loads(result.after)["metadata"]["name"] == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "todo"),
+    [("metadata: {name: {{ x }}}}", "render templates first"), ("metadata:\n\tname: x", "mend it first")],
+)
+def test_what_is_no_yaml_is_told_with_what_to_do(wrong: str, todo: str) -> None:
+    """Templates are to be rendered; a tab is a mistake."""
+    (error,) = one(f"apiVersion: certmanager.k8s.io/v1alpha1\nkind: Issuer\n{wrong}\n").unreadable
+
+    assert todo in str(error)
+
+
 def test_a_template_is_left_as_it_is_and_told() -> None:
     """The rest of the file is converted."""
     text = "apiVersion: certmanager.k8s.io/v1alpha1\nkind: Issuer\nmetadata: {{ x }}\n---\n" + ISSUER.format(
@@ -271,6 +304,45 @@ def test_abysses_are_left_as_they_are(tail: str) -> None:
 
     assert result.after.endswith(tail)
     assert bool(result.unreadable) == ("[[" in tail)
+
+
+MERGED = """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: cert-manager.io/v1alpha2
+  kind: Certificate
+  metadata: {name: a, labels: &labels {app: shop}}
+  spec: &spec
+    keySize: 4096
+    secretName: a
+    issuerRef: {name: le}
+- apiVersion: cert-manager.io/v1alpha2
+  kind: Certificate
+  metadata: {name: b, labels: {<<: *labels, tier: web}}
+  spec: {secretName: b, commonName: b.example.com, issuerRef: {name: le}}
+"""
+
+
+def test_what_merges_a_mapping_is_converted_around_it() -> None:
+    """As long as nothing in the mapping itself changes."""
+    result = one(MERGED)
+
+    assert result.unreadable == []
+    assert "labels: {<<: *labels, tier: web}" in result.after
+    assert "v1alpha2" not in result.after
+
+
+def test_a_merged_mapping_that_would_change_is_left_as_it_is() -> None:
+    """It may mean other things where it is merged: said, with what to do, and the rest of the file is converted."""
+    merging = MERGED.replace(
+        "  spec: {secretName: b, commonName: b.example.com, issuerRef: {name: le}}", "  spec:\n    <<: *spec"
+    )
+
+    result = one(f"{merging}---\n{MERGED}")
+
+    assert [(error.line, "write out what they stand for" in str(error)) for error in result.unreadable] == [(1, True)]
+    assert result.after == f"{merging}---\n{one(MERGED).after}"
 
 
 def test_aliases_of_aliases_take_no_time() -> None:
