@@ -322,12 +322,13 @@ def _of_registering(attempt: str, refusal: Refusal) -> Failure:
 
 
 def _of_replacing(attempt: str, refusal: Refusal) -> Failure:
-    # Servers without the type, or without ARI, complain about the field in their own words.
-    problem = refusal.problem
-    is_about_it = problem is not None and problem.type == "malformed" and "replace" in problem.detail.lower()
-    if is_about_it or refusal.status == 409:
-        return AlreadyReplaced(f"{attempt}: {problem or refusal.status}: order without replaces", reason="Replaced")
-    return failure(attempt, refusal)
+    # Each server has its own type and words for a certificate that it does not know, or that another account asked
+    # for: with a new account every renewal would fail.  What is refused for another reason is refused again without.
+    refused = failure(attempt, refusal)
+    if isinstance(refused, Permanent) or refusal.status == 409:
+        told = refusal.problem or refusal.status
+        return AlreadyReplaced(f"{attempt}: {told}: order without replaces", reason="Replaced")
+    return refused
 
 
 def _of_finalizing(attempt: str, refusal: Refusal) -> Failure:

@@ -275,14 +275,35 @@ def test_an_order_without_a_url_is_an_error(gateway: Gateway, ca: FakeCA) -> Non
         problem("alreadyReplaced", 409),
         Scripted(409, b"conflict"),
         problem("malformed", 400, "unknown field Replaces"),
+        problem("malformed", 404, "could not find an order for the given certificate"),
+        problem("unauthorized", 403, "the certificate was requested by another account"),
     ],
-    ids=["type", "status", "words"],
+    ids=["type", "status", "words", "unknown", "another account's"],
 )
 def test_a_refused_replacement_is_told_apart(gateway: Gateway, ca: FakeCA, answer: Scripted) -> None:
-    """The caller orders again without it."""
+    """The caller orders again without it, in whatever words the server says so."""
     ca.script("/new-order", answer)
 
     with pytest.raises(AlreadyReplaced, match="order without replaces"):
+        gateway.new_order(["a.example"], replaces="x.y")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (problem("rateLimited", 429, headers={"Retry-After": "60"}), RateLimited),
+        (problem("serverInternal", 500), Transient),
+        (problem("userActionRequired", 403), WaitingForUser),
+    ],
+    ids=["limited", "broken", "terms"],
+)
+def test_what_is_not_about_the_replacement_is_not_taken_for_it(
+    gateway: Gateway, ca: FakeCA, answer: Scripted, expected: type[Failure]
+) -> None:
+    """Without `replaces` it would be the same, so nothing is asked twice."""
+    ca.script("/new-order", answer)
+
+    with pytest.raises(expected):
         gateway.new_order(["a.example"], replaces="x.y")
 
 
