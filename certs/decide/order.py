@@ -31,6 +31,8 @@ from certs.decide.backoff import Setback
 from certs.decide.challengestatus import PRESENTING, awaiting_verdict
 from certs.decide.challengesteps import FINALIZER, is_dns
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuer import host_of
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.preflight import AskNames, Hold, Look, TellFindings, again, before_order, remark, untold
 from certs.decide.sharing import sentence
 from certs.durations import parse_duration
@@ -170,6 +172,8 @@ def _let_go_first(order: Order, first: Order, now: datetime) -> Step | Outcome:
 def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     """Go on with an order that the CA has."""
     order = observed.order
+    if _is_elsewhere(order, observed.issuer):
+        return StartOver(f"its issuer has been set to another server since it was made at {order.status.url}")
     failed = next((challenge for challenge in observed.challenges if challenge.status.state.is_failure), None)
     if failed is not None and failed.status.state is ACMEState.EXPIRED:
         return StartOver(_challenge_sentence(failed))
@@ -181,6 +185,12 @@ def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
         return _say_what_holds_up(observed, now)
     return _conclude(observed, now)
+
+
+def _is_elsewhere(order: Order, issuer: AnyIssuer | None) -> bool:
+    """Has another CA the order than the one that its issuer has now?  What that one says of our account is not so."""
+    acme = issuer.spec.acme if issuer is not None else None
+    return acme is not None and host_of(order.status.url) != host_of(acme.server) and is_outdated(order, issuer)
 
 
 def _say_what_holds_up(observed: ObservedOrder, now: datetime) -> Step | Outcome:
@@ -226,6 +236,13 @@ def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:
         because = ready.message if ready is not None else "it has not been set up yet"
         raise WaitingForUser(
             f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: {because}',
+            reason="IssuerNotReady",
+        )
+    account = issuer.status.acme
+    if account is not None and account.uri and host_of(account.uri) != host_of(issuer.spec.acme.server):
+        raise WaitingForUser(
+            f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: it is to be '
+            f"registered at {issuer.spec.acme.server} first",
             reason="IssuerNotReady",
         )
     return issuer.spec.acme

@@ -38,6 +38,7 @@ from certs.decide.challengesteps import (
     is_dns,
 )
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.order import poll_pause, without_challenge
 from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
 from shim.acme.gateway import Gateway
@@ -114,7 +115,12 @@ class ChallengeController:
         """Take it; what the CA refuses for good ends the Challenge, with its sentence."""
         try:
             self._act(observed, step, now)
-        except AccountGone:
+        except AccountGone as error:
+            order = self._order_of(observed.challenge)
+            if order is not None and is_outdated(order, observed.issuer):
+                why = one_line(f"its issuer has changed since, and it may be another account's: {error}")
+                self._write(observed.challenge, concluded(observed.challenge, ACMEState.EXPIRED, why, now))
+                return
             forget_account(self._world, observed.issuer, now)
             raise
         except Permanent as error:

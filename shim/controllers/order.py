@@ -19,6 +19,7 @@ from certs.decide.challenge import unsupported
 from certs.decide.challengesteps import FINALIZER, Progress
 from certs.decide.direction import overridden
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.order import (
     ACMEStep,
     Authorize,
@@ -99,7 +100,10 @@ class OrderController:
             self._act(observed, step, now)
         except OrderGone as error:
             self._start_over(observed, str(error))
-        except AccountGone:
+        except AccountGone as error:
+            if observed.order.status.url and is_outdated(observed.order, observed.issuer):
+                self._start_over(observed, f"its issuer has changed since, and it may be another account's: {error}")
+                return
             forget_account(self._world, observed.issuer, now)
             raise
         except Permanent as error:

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from certs.api.challenge import Challenge, ChallengeStatus
-from certs.api.issuer import Issuer, IssuerSpec
+from certs.api.issuer import ACMEIssuerStatus, Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
 from certs.decide.backoff import Setback
 from certs.decide.challengestatus import awaiting_verdict
 from certs.decide.effects import Tell
 from certs.decide.findings import Finding, Layer
+from certs.decide.issuerrevision import ISSUER_REVISION
 from certs.decide.order import (
     Authorize,
     DeleteChallenge,
@@ -114,6 +115,48 @@ def test_at_the_end(of: Order, challenges: tuple[Challenge, ...], expected: obje
 def test_until_everything_is_proven(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:
     """URL, authorizations, Challenges; without a memory the CA is asked before anything is finalized."""
     assert step(of, *challenges) == expected
+
+
+def made_by(of: Order, revision: str) -> Order:
+    """Return an Order that says by which spec of its issuer it was made."""
+    return msgspec.structs.replace(
+        of, metadata=msgspec.structs.replace(of.metadata, annotations={ISSUER_REVISION: revision})
+    )
+
+
+ELSEWHERE = "https://other.test/dir"
+LEFT = StartOver(f"its issuer has been set to another server since it was made at {URL}")
+
+
+@pytest.mark.parametrize(
+    ("of", "server", "expected"),
+    [
+        pytest.param(made_by(at_ca(), "0-uid-issuer"), ELSEWHERE, LEFT, id="another server since"),
+        pytest.param(made_by(at_ca(), "1-uid-issuer"), ELSEWHERE, Poll(), id="a CA with orders on another host"),
+        pytest.param(at_ca(), ELSEWHERE, Poll(), id="an Order that does not say"),
+        pytest.param(made_by(at_ca(), "0-uid-issuer"), "https://ca.test/dir", Poll(), id="another change"),
+        pytest.param(made_by(order(), "0-uid-issuer"), ELSEWHERE, NewOrder(), id="not ordered yet"),
+        pytest.param(
+            made_by(at_ca(state=ACMEState.VALID, certificate=b"chain"), "0-uid-issuer"),
+            ELSEWHERE,
+            DeleteChallenge(f"shop-1-1234-{HOST}"),
+            id="issued already",
+        ),
+    ],
+)
+def test_an_order_at_a_server_that_its_issuer_has_left_is_made_anew(of: Order, server: str, expected: object) -> None:
+    """The account is another there, and what the old server says of it would be taken for the new one's word."""
+    assert step(of, shown(), by=issuer(server=server)) == expected
+
+
+def test_nothing_is_ordered_with_the_account_of_the_server_before() -> None:
+    """Between a change of the server and the registration there the issuer still says that it is ready."""
+    ready = issuer(server=ELSEWHERE)
+    account = ACMEIssuerStatus(uri="https://ca.test/account/1")
+    by = with_status(ready, msgspec.structs.replace(ready.status, acme=account))
+
+    with pytest.raises(WaitingForUser, match=f"is to be registered at {ELSEWHERE} first"):
+        step(order(), by=by)
 
 
 WRONG = Finding(HOST, Layer.DNS, sure=True, sentence=f'"{HOST}" does not exist in the DNS')

@@ -23,8 +23,10 @@ from certs.api.issuer import (
 from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.challengesteps import Progress
+from certs.decide.issuerrevision import ISSUER_REVISION
 from certs.outcomes import Failure, Permanent, RateLimited, WaitingForUser
 from certs.pki.keys import encode_key
+from shim.acme.problems import AccountGone
 from shim.controllers.challenge import ChallengeController
 from shim.controllers.issuer import IssuerController
 from shim.controllers.order import OrderController
@@ -436,6 +438,65 @@ def test_an_order_that_the_ca_forgot_is_deleted(
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
     assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+@pytest.fixture
+def respecified(stores: Stores, put: Put) -> Callable[[], None]:
+    """Have the Order say that it was made by another spec of its issuer than there is now."""
+
+    def set_up() -> None:
+        one = the_order(stores)
+        metadata = msgspec.structs.replace(one.metadata, annotations={ISSUER_REVISION: "0-before"})
+        put(msgspec.structs.replace(one, metadata=metadata))
+
+    return set_up
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize("proven", [False, True], ids=["to be proven", "to be finalized"])
+def test_an_account_that_the_order_is_not_of_is_no_reason_to_register_anew(
+    ca: FakeCA,
+    orders: OrderController,
+    challenges: ChallengeController,
+    respecified: Callable[[], None],
+    world: World,
+    stores: Stores,
+    put: Put,
+    events: Events,
+    *,
+    proven: bool,
+) -> None:
+    """The issuer has changed in the middle: it stays ready, and its Order is made anew."""
+    respecified()
+    made, (number,) = the_challenge(stores), ca.orders
+    ca.orders[number]["status"] = "ready"
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    unknown = problem("accountDoesNotExist", 400)
+    if proven:
+        put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+        ca.script(f"/finalize/{number}", unknown)
+    else:
+        ca.script(f"/challenge/{number}", unknown)
+
+        assert drive(challenges, "web", made.metadata.name) == ["EnsureRoute", "Answer", "Done"]
+        assert the_challenge(stores).status.state is ACMEState.EXPIRED
+
+    assert drive(orders, "web", "shop-1-1234")[-1] == "gone"
+    assert condition_of(stores)[0] == "True"
+    assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+@pytest.mark.usefixtures("ordered")
+def test_an_order_of_this_issuer_tells_that_its_account_is_gone(
+    ca: FakeCA, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    made, (number,) = the_challenge(stores), ca.orders
+    put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+    ca.script(f"/finalize/{number}", problem("accountDoesNotExist", 400))
+
+    with pytest.raises(AccountGone):
+        drive(orders, "web", "shop-1-1234")
+    assert condition_of(stores)[:2] == ("False", "ErrVerifyACMEAccount")
 
 
 OVER_DNS = ACMESolver(dns01=DNS01Solver(rfc2136=RFC2136(nameserver="127.0.0.1:1")))
