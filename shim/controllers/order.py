@@ -38,7 +38,7 @@ from certs.decide.order import (
 from certs.decide.preflight import AskNames, TellFindings
 from certs.decide.sharing import names_of
 from certs.names import challenge_name
-from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
+from certs.outcomes import Failure, Outcome, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 from shim.acme.gateway import Gateway
@@ -122,7 +122,7 @@ class OrderController:
             case Poll():
                 self._heard(observed, self._gateway(observed).order(order.status.url), now)
             case Download():
-                self._download(observed, step.url)
+                self._download(observed, step.url, now)
             case StartOver():
                 self._start_over(observed, step.why)
             case SetOrderStatus():
@@ -161,9 +161,13 @@ class OrderController:
         self._world.tell(order, (Tell("StartedOver", one_line(f"Deleting the order: {why}"), "Warning"),), COMPONENT)
         self._world.client.delete(Order, order.metadata.namespace, order.metadata.name, uid=order.metadata.uid)
 
-    def _download(self, observed: ObservedOrder, url: str) -> None:
+    def _download(self, observed: ObservedOrder, url: str, now: datetime) -> None:
         gateway, preferred = self._gateway(observed), self._acme(observed).preferred_chain
-        issued = gateway.certificate(url)
+        try:
+            issued = gateway.certificate(url)
+        except OrderGone:
+            self._not_there_yet(gateway, observed, url, now)
+            return
         chain = issued.pem
         if preferred and not ends_at(chain, preferred):
             others = (gateway.certificate(alternate).pem for alternate in issued.alternates[:MOST_ALTERNATES])
@@ -176,6 +180,20 @@ class OrderController:
         self._world.tell(observed.order, (Tell("Complete", "Order completed successfully"),), COMPONENT)
         self._world.seen.drop(observed.order.metadata.uid)
         self._preflight.proven(observed)
+
+    def _not_there_yet(self, gateway: Gateway, observed: ObservedOrder, url: str, now: datetime) -> None:
+        """Order nothing again that is issued: part of a CA may not know yet what another part has signed.
+
+        Raises `OrderGone` when the order is gone, too.
+        """
+        answer = gateway.order(observed.order.status.url)
+        if answer.certificate == url and answer.status is ACMEState.VALID:
+            raise Transient(
+                f"cannot download the certificate {url}: the CA says that it is issued, and does not have it there: "
+                "nothing to do unless it lasts",
+                reason="ACME",
+            )
+        self._heard(observed, answer, now)
 
     def _new_order(self, observed: ObservedOrder, now: datetime) -> None:
         order = observed.order

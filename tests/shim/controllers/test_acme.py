@@ -24,7 +24,7 @@ from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.challengesteps import Progress
 from certs.decide.issuerrevision import ISSUER_REVISION
-from certs.outcomes import Failure, Permanent, RateLimited, WaitingForUser
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.keys import encode_key
 from shim.acme.problems import AccountGone
 from shim.controllers.challenge import ChallengeController
@@ -438,6 +438,39 @@ def test_an_order_that_the_ca_forgot_is_deleted(
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
     assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+@pytest.fixture
+def issued(ca: FakeCA, ordered: None, world: World, stores: Stores, put: Put) -> str:
+    """An order that the CA has issued; the number of it."""
+    made, (number,) = the_challenge(stores), ca.orders
+    put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+    ca.orders[number] |= {"status": "valid", "certificate": f"{ca.root}/certificate/{number}"}
+    world.seen.drop(the_order(stores).metadata.uid)
+    return number
+
+
+def test_a_certificate_that_is_not_there_yet_is_waited_for(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores
+) -> None:
+    """Another order would be another certificate, of which CAs allow few."""
+    ca.script(f"/certificate/{issued}", problem("malformed", 404, "certificate not found"))
+    with pytest.raises(Transient, match="says that it is issued, and does not have it there"):
+        drive(orders, "web", "shop-1-1234")
+
+    assert drive(orders, "web", "shop-1-1234")[0] == "Download"
+    assert the_order(stores).status.state is ACMEState.VALID
+
+
+def test_a_certificate_that_is_gone_with_its_order_is_ordered_anew(
+    ca: FakeCA, issued: str, orders: OrderController
+) -> None:
+    assert orders.observe("web", "shop-1-1234") is not None
+    gone = problem("malformed", 404, "not found")
+    ca.script(f"/certificate/{issued}", gone)
+    ca.script(f"/order/{issued}", Scripted(200, msgspec.json.encode(ca.orders[issued])), gone)
+
+    assert drive(orders, "web", "shop-1-1234") == ["Poll", "Download", "gone"]
 
 
 @pytest.fixture
