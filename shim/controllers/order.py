@@ -11,7 +11,7 @@ import structlog
 
 from certs.api.challenge import Challenge, ChallengeSpec
 from certs.api.issuer import ACMEIssuer
-from certs.api.meta import ObjectMeta, owner_reference
+from certs.api.meta import ObjectMeta, controller_of, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, OrderStatus
 from certs.decide import order as decision
 from certs.decide import solver as solvers
@@ -99,10 +99,12 @@ class OrderController:
         try:
             self._act(observed, step, now)
         except OrderGone as error:
-            self._start_over(observed, str(error))
+            self._start_over(observed, str(error), now)
         except AccountGone as error:
             if observed.order.status.url and is_outdated(observed.order, observed.issuer):
-                self._start_over(observed, f"its issuer has changed since, and it may be another account's: {error}")
+                self._start_over(
+                    observed, f"its issuer has changed since, and it may be another account's: {error}", now
+                )
                 return
             forget_account(self._world, observed.issuer, now)
             raise
@@ -124,7 +126,7 @@ class OrderController:
             case Download():
                 self._download(observed, step.url, now)
             case StartOver():
-                self._start_over(observed, step.why)
+                self._start_over(observed, step.why, now)
             case SetOrderStatus():
                 self._set_status(observed, step.status)
                 if step.tell is not None:
@@ -156,8 +158,11 @@ class OrderController:
         order = msgspec.structs.replace(observed.order, status=status)
         self._world.client.update_status(order, field_manager=COMPONENT)
 
-    def _start_over(self, observed: ObservedOrder, why: str) -> None:
+    def _start_over(self, observed: ObservedOrder, why: str, now: datetime) -> None:
         order = observed.order
+        owner = controller_of(order.metadata)
+        if owner is not None:
+            self._world.note_start_over(owner.uid, one_line(why), now)
         self._world.tell(order, (Tell("StartedOver", one_line(f"Deleting the order: {why}"), "Warning"),), COMPONENT)
         self._world.client.delete(Order, order.metadata.namespace, order.metadata.name, uid=order.metadata.uid)
 
@@ -173,7 +178,7 @@ class OrderController:
             others = (gateway.certificate(alternate).pem for alternate in issued.alternates[:MOST_ALTERNATES])
             chain = next((other for other in others if ends_at(other, preferred)), chain)
         if self._sharing.is_shared(observed.order) and not is_for(chain, observed.order):
-            self._start_over(observed, "the CA has issued its certificate for another Order's key")
+            self._start_over(observed, "the CA has issued its certificate for another Order's key", now)
             return
         self._set_status(observed, decision.completed(observed, chain))
         self._world.ledgers.ended(observed.order.metadata.uid, issued=True)

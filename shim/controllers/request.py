@@ -20,7 +20,16 @@ from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.policies import stored_leaf
-from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
+from certs.decide.request import (
+    OF_NO_USE,
+    CreateOrder,
+    DeleteOrder,
+    ObservedRequest,
+    SetRequestStatus,
+    Sign,
+    Step,
+    TellWaiting,
+)
 from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, Unwatched, WaitingForUser
 from certs.pki.ari import certificate_id
@@ -70,6 +79,7 @@ class RequestController:
             order_name=wanted_name,
             auto_approve=auto_approve,
             is_told=self._world.told.get(request.metadata.uid) is not None,
+            started_over=self._world.started_over.get(request.metadata.uid),
         )
 
     def _order(self, request: CertificateRequest, wanted: OrderSpec) -> Order | None:
@@ -122,6 +132,8 @@ class RequestController:
                     ACME,
                 )
                 uid = observed.order.metadata.uid if observed.order is not None else ""
+                if step.reason == OF_NO_USE:
+                    self._world.note_start_over(request.metadata.uid, step.why, now)
                 client.delete(Order, request.metadata.namespace, step.name, uid=uid)
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:

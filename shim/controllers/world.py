@@ -22,6 +22,7 @@ from certs.decide.challengesteps import Progress
 from certs.decide.effects import Tell
 from certs.decide.limits import LIMITED
 from certs.decide.order import Seen
+from certs.decide.request import StartedOver, started_over
 from certs.legacy.output import COMPONENT as OLD_COMPONENT
 from certs.legacy.output import About, old_events
 from certs.outcomes import Failure, RateLimited
@@ -88,6 +89,7 @@ class World:
     seen: Memory[Seen] = field(default_factory=Memory)
     rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
+    started_over: Memory[StartedOver] = field(default_factory=Memory)  # Orders of no use, by the uid of the request
     asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
     # Certificates of which no temporary certificate can be made, and the generation of that spec.
     without_temporary: Memory[int] = field(default_factory=Memory)
@@ -116,6 +118,10 @@ class World:
         """
         held = self.held.get(uid)
         return held.until if held is not None and held.reason == LIMITED else None
+
+    def note_start_over(self, request_uid: str, why: str, now: datetime) -> None:
+        """Remember that an Order of the request is of no use, before it is deleted: that wakes who makes another."""
+        self.started_over.put(request_uid, started_over(self.started_over.get(request_uid), why, now))
 
     def tell(self, obj: KubeObject, tells: Sequence[Tell], component: str) -> None:
         """Record events on the object."""

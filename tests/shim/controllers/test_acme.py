@@ -30,6 +30,7 @@ from shim.acme.problems import AccountGone
 from shim.controllers.challenge import ChallengeController
 from shim.controllers.issuer import IssuerController
 from shim.controllers.order import OrderController
+from shim.controllers.request import RequestController
 from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
@@ -38,7 +39,7 @@ from shim.solvers.http01.responders import Responders
 from shim.solvers.http01.solver import HTTP01
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import OURS, Stores
-from tests.certs.decide.objects import HOST, NOW, issuer, order, secret
+from tests.certs.decide.objects import HOST, NOW, issuer, order, request, secret
 from tests.certs.decide.objects import HTTP01 as SOLVER
 from tests.fakes.acme import FakeCA, Scripted, problem
 from tests.shim.conftest import Put
@@ -438,6 +439,28 @@ def test_an_order_that_the_ca_forgot_is_deleted(
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
     assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+def test_a_ca_that_forgets_each_order_is_not_asked_for_more_and_more(
+    ca: FakeCA, ready: Callable[..., None], world: World, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    """At once for whoever has lost one, and then with pauses, which the request tells."""
+    ready()
+    put(request())
+    requests, gone = RequestController(world), problem("malformed", 404, "not found")
+    for number in range(1, 20):
+        ca.script(f"/authorization/{number}", *(gone,) * 9)
+    for _ in range(10):
+        drive(requests, "web", "shop-1")
+        for one in stores.orders.values():
+            drive(orders, "web", one.metadata.name)
+
+    assert len(ca.requests("/new-order")) == 3
+    waiting = stores.requests.get("web", "shop-1")
+    assert waiting is not None
+    told = find_condition(waiting.status.conditions, "Ready")
+    assert told is not None
+    assert told.message.endswith("a new order will be started; ordered again at 12:00:05 UTC")
 
 
 @pytest.fixture
