@@ -32,6 +32,8 @@ class Progress:
     unseen_from_here: bool = False
     reachable: bool = False
     answered: bool = False
+    answers: int = 0
+    answered_at: datetime | None = None
     routes: int = 0
     routed_at: datetime | None = None
     polls: int = 0

@@ -15,7 +15,7 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.api.order import ACMEState, Order
 from certs.decide import challenge as decision
-from certs.decide.challenge import check_pause, foreign_solver, routed
+from certs.decide.challenge import answered, check_pause, foreign_solver, routed
 from certs.decide.challengeend import cleanup_failed, cleanup_goes_on
 from certs.decide.challengestatus import concluded, explained, verdict
 from certs.decide.challengesteps import (
@@ -299,10 +299,10 @@ class ChallengeController:
         before = observed.progress
         assert before is not None  # noqa: S101  decided so
         # Servers refuse, as malformed, an answer to a challenge that they are validating already (told before a crash);
-        # if the challenge is really gone, the next look says so.
-        with suppress(OrderGone):
+        # if the challenge is really gone, the next look says so.  What they say to a second answer is no matter.
+        with suppress(Permanent if before.answers else OrderGone):
             self._gateway(observed).answer(observed.challenge.spec.url)
-        self._remember(observed.challenge, replace(before, answered=True, polls=0, due=now + FIRST_LOOK))
+        self._remember(observed.challenge, answered(before, now, look_at=now + FIRST_LOOK))
 
     def _finalizers(self, challenge: Challenge, step: AddFinalizer | DropFinalizers) -> None:
         metadata = challenge.metadata

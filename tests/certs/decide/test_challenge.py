@@ -355,6 +355,24 @@ def test_a_fixed_wait_takes_the_place_of_self_checks() -> None:
     assert step(presented, answered=True) == Look()
 
 
+@pytest.mark.parametrize(
+    ("answers", "minutes", "expected"),
+    [
+        pytest.param(1, 1.9, Look(), id="it is looked at"),
+        pytest.param(1, 2, Answer(), id="it may not have heard"),
+        pytest.param(2, 3.9, Look(), id="told twice"),
+        pytest.param(2, 4, Answer(), id="and once more"),
+        pytest.param(50, 59, Look(), id="a CA that takes its time"),
+        pytest.param(50, 60, Answer(), id="is told every hour"),
+    ],
+)
+def test_a_ca_that_says_nothing_is_told_again(answers: int, minutes: float, expected: object) -> None:
+    """It may have lost what we said; nobody else would tell it before the authorization expires."""
+    told_at = NOW - timedelta(minutes=minutes)
+
+    assert step(challenge(), answered=True, answers=answers, answered_at=told_at, reachable=True) == expected
+
+
 @pytest.mark.parametrize("said", ["0", "0s", "", "-5s"])
 def test_a_wait_of_nothing_answers_at_once(said: str) -> None:
     """Zero is the way to switch self checks off."""

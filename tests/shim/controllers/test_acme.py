@@ -354,6 +354,25 @@ def test_a_challenge_is_told_until_its_end(
 
 
 @pytest.mark.usefixtures("ordered")
+def test_a_ca_that_has_not_heard_the_answer_is_told_again(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores
+) -> None:
+    """And whatever it says to that fails nothing."""
+    made, (number,) = the_challenge(stores), ca.orders
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    lost = (problem("malformed", 404, "no such challenge"), problem("unauthorized", 403, "it is being validated"))
+    ca.script(f"/challenge/{number}", *lost)
+
+    drive(challenges, "web", made.metadata.name)
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=1))[0] == "Look"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=3))[0] == "Answer"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=8))[0] == "Answer"
+
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=9)) == ["Look", "Done"]
+    assert the_challenge(stores).status.state is ACMEState.VALID
+
+
+@pytest.mark.usefixtures("ordered")
 @pytest.mark.parametrize(
     ("refusal", "state"),
     [
