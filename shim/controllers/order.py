@@ -42,6 +42,7 @@ from certs.outcomes import Failure, Outcome, Permanent, RateLimited, Transient, 
 from certs.pki.csr import read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 from shim.acme.gateway import Gateway
+from shim.acme.ledgers import AccountAt
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
@@ -204,16 +205,11 @@ class OrderController:
         order = observed.order
         names = names_of(order)
         gateway = self._gateway(observed)
-        orderlimits.enter(self._world, gateway, observed.issuer, order, now)
-        # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
-        first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
-        made = None if first_try else find_order(gateway, names, free=partial(self._sharing.is_free, order))
-        try:
-            made = made or self._ordered(gateway, order, names, now)
-        except RateLimited as limited:
-            orderlimits.refused(self._world, gateway, order, limited)
-            raise
+        account, kept = AccountAt(gateway.server, gateway.account_uri), self._world.made.get(order.metadata.uid)
+        # Kept is what the API server has not taken the URL of.
+        made = kept[1] if kept is not None and kept[0] == account else self._made(gateway, observed, names, now)
         self._sharing.claim(order, made.url)
+        self._world.made.put(order.metadata.uid, (account, made))
         self._set_status(
             observed,
             decision.ordered(
@@ -224,7 +220,21 @@ class OrderController:
                 state=made.status,
             ),
         )
+        self._world.made.drop(order.metadata.uid)
         self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
+
+    def _made(self, gateway: Gateway, observed: ObservedOrder, names: tuple[str, ...], now: datetime) -> OrderResource:
+        """Return what the CA has made for the names, or makes now."""
+        order = observed.order
+        orderlimits.enter(self._world, gateway, observed.issuer, order, now)
+        # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
+        first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
+        made = None if first_try else find_order(gateway, names, free=partial(self._sharing.is_free, order))
+        try:
+            return made or self._ordered(gateway, order, names, now)
+        except RateLimited as limited:
+            orderlimits.refused(self._world, gateway, order, limited)
+            raise
 
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""

@@ -29,7 +29,8 @@ from certs.outcomes import Failure, RateLimited
 from certs.wanted import Settings as IngressSettings
 from shim.acme.accounts import Accounts
 from shim.acme.gate import Gate
-from shim.acme.ledgers import Ledgers
+from shim.acme.ledgers import AccountAt, Ledgers
+from shim.acme.resources import OrderResource
 from shim.controllers.memory import Memory
 from shim.controllers.precedence import Precedence
 from shim.controllers.secrets import Secrets
@@ -86,6 +87,7 @@ class World:
     wake_certificate: Callable[[str, str], None] = field(default=lambda _namespace, _name: None)
     precedence: Precedence = field(default_factory=Precedence)
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
+    made: Memory[tuple[AccountAt, OrderResource]] = field(default_factory=Memory)  # whose URL is still to be stored
     seen: Memory[Seen] = field(default_factory=Memory)
     rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver

@@ -34,6 +34,7 @@ from shim.controllers.request import RequestController
 from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
+from shim.kube.errors import KubeError
 from shim.solvers.dns01.solver import DNS01, DNSSettings
 from shim.solvers.http01.responders import Responders
 from shim.solvers.http01.solver import HTTP01
@@ -42,6 +43,7 @@ from shim.stores import OURS, Stores
 from tests.certs.decide.objects import HOST, NOW, issuer, order, request, secret
 from tests.certs.decide.objects import HTTP01 as SOLVER
 from tests.fakes.acme import FakeCA, Scripted, problem
+from tests.fakes.apiserver import Close, FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
 
@@ -209,6 +211,31 @@ def ordered(ready: Callable[..., None], orders: OrderController, put: Put) -> No
     ready()
     put(order())
     assert drive(orders, "web", "shop-1-1234") == ["NewOrder", "Authorize", "Done"]
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(409, "Conflict"), Status(503, "ServiceUnavailable"), Close()], ids=["outrun", "unavailable", "cut"]
+)
+def test_an_order_whose_url_cannot_be_stored_is_not_ordered_again(
+    ca: FakeCA,
+    ready: Callable[..., None],
+    orders: OrderController,
+    api: FakeAPIServer,
+    stores: Stores,
+    put: Put,
+    fault: Status | Close,
+) -> None:
+    """This process knows what the CA has made, and CAs without a list of orders would make another each time."""
+    ready()
+    put(order())
+    api.script("update", fault)
+    ca.script("/orders", *(problem("malformed", 404) for _ in range(3)))
+    with pytest.raises(KubeError):
+        drive(orders, "web", "shop-1-1234")
+
+    assert drive(orders, "web", "shop-1-1234")[0] == "NewOrder"
+    assert len(ca.requests("/new-order")) == 1
+    assert the_order(stores).status.url == f"{ca.root}/order/{next(iter(ca.orders))}"
 
 
 @pytest.mark.usefixtures("ordered")
