@@ -46,6 +46,8 @@ LONGEST_POLL: Final = timedelta(seconds=10)
 FAILED_PROOF: Final = "Failed to prove control of"
 # An order that the CA works on for longer than this is told as `processing`, for people to see.
 TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
+# What the CA wants to be asked again after a longer time than this is told with the moment.
+TELL_MOMENT_FROM: Final = timedelta(minutes=1)
 # Types of problems that stay, whenever the CA finds them.
 REFUSALS: Final = frozenset(("caa", "rejectedIdentifier"))
 LONGEST_REASON: Final = 1024
@@ -307,9 +309,21 @@ def _conclude(observed: ObservedOrder, now: datetime) -> Step | Outcome:
         return Download(seen.certificate_url)
     if now >= seen.next_poll:
         return Finalize() if seen.state in {ACMEState.PENDING, ACMEState.READY} else Poll()
-    if seen.polls > 1 and observed.order.status.state is not ACMEState.PROCESSING and _is_slow(seen):
-        return SetOrderStatus(msgspec.structs.replace(observed.order.status, state=ACMEState.PROCESSING))
+    if seen.next_poll - now >= TELL_MOMENT_FROM:
+        status = msgspec.structs.replace(observed.order.status, reason=works_until(seen.next_poll))
+        if seen.state is ACMEState.PROCESSING:
+            status = msgspec.structs.replace(status, state=ACMEState.PROCESSING)
+        if status != observed.order.status:
+            return SetOrderStatus(status)
+    elif seen.polls > 1 and observed.order.status.state is not ACMEState.PROCESSING and _is_slow(seen):
+        # What failed on the way here has passed.
+        return SetOrderStatus(msgspec.structs.replace(observed.order.status, state=ACMEState.PROCESSING, reason=""))
     return Wait(seen.next_poll, f"the CA works on the order ({seen.state})")
+
+
+def works_until(moment: datetime) -> str:
+    """Return why an order does not get on that the CA wants to be asked after much later."""
+    return f"the CA works on the order, and says to ask again at {moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _is_slow(seen: Seen) -> bool:

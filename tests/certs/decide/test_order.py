@@ -352,12 +352,26 @@ def test_slow_processing_is_told_once() -> None:
     slow = seen(ACMEState.PROCESSING, polls=7, due=LATER)
     assert isinstance(step(at_ca(), shown(), heard=seen(ACMEState.PROCESSING, polls=6, due=LATER)), Wait)
 
-    told = step(at_ca(), shown(), heard=slow)
+    told = step(at_ca(reason="cannot finalize the order (next attempt at 11:59:58 UTC)"), shown(), heard=slow)
 
     assert isinstance(told, SetOrderStatus)
-    assert told.status.state is ACMEState.PROCESSING
+    assert (told.status.state, told.status.reason) == (ACMEState.PROCESSING, "")
     again: Outcome = Wait(LATER, "the CA works on the order (processing)")
     assert step(at_ca(state=ACMEState.PROCESSING), shown(), heard=slow) == again
+
+
+@pytest.mark.parametrize("state", [ACMEState.PROCESSING, ACMEState.PENDING])
+def test_a_ca_that_takes_hours_is_told_with_its_moment(state: ACMEState) -> None:
+    """At once, and once."""
+    heard = seen(state, due=NOW + 7200 * SECOND)
+
+    told = step(at_ca(), shown(), heard=heard)
+
+    assert isinstance(told, SetOrderStatus)
+    assert told.status.state is state
+    assert told.status.reason == "the CA works on the order, and says to ask again at 2026-03-01 14:00:00 UTC"
+    of = order(status=told.status)
+    assert step(of, shown(), heard=heard) == Wait(NOW + 7200 * SECOND, f"the CA works on the order ({state})")
 
 
 def test_pace_of_questions() -> None:

@@ -303,6 +303,7 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("rate-limit", limited),
     ("rate-limit", over_the_published),
     ("rate-limit", lambda: refused("rateLimited", "too many certificates already issued", status=429)),
+    ("ca-working", lambda: orders.works_until(NOW + timedelta(hours=2))),
     ("ca-failing", lambda: refused("serverInternal", "try again later", status=500)),
     ("ca-failing", lambda: str(failure(ATTEMPT, Refusal(502, None, None, NOW)))),
     ("caa", lambda: refused("caa", f"CAA record for {HOST} prevents issuance")),
