@@ -41,7 +41,7 @@ from certs.names import challenge_name
 from certs.outcomes import Failure, Outcome, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
-from shim.acme.gateway import Gateway
+from shim.acme.gateway import UNAUTHORIZED, Gateway
 from shim.acme.ledgers import AccountAt
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
@@ -108,6 +108,10 @@ class OrderController:
                 )
                 return
             forget_account(self._world, observed.issuer, now)
+            raise
+        except WaitingForUser as error:
+            if error.reason == UNAUTHORIZED:  # nobody may find the account: its issuer shall tell
+                forget_account(self._world, observed.issuer, now)
             raise
         except Permanent as error:
             self._set_status(observed, decision.failed_status(observed, ACMEState.ERRORED, one_line(str(error)), now))
@@ -235,6 +239,17 @@ class OrderController:
         except RateLimited as limited:
             orderlimits.refused(self._world, gateway, order, limited)
             raise
+        except Permanent as refused:
+            if refused.reason == UNAUTHORIZED:
+                self._require_account(gateway, order)
+            raise
+
+    def _require_account(self, gateway: Gateway, order: Order) -> None:
+        """Raise `WaitingForUser` when it is the account that the CA takes nothing of."""
+        try:
+            gateway.find_account()
+        except (Transient, RateLimited, Permanent) as error:
+            log.info("account not found out about", order=order.metadata.name, error=str(error))
 
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""

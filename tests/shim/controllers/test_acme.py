@@ -315,6 +315,55 @@ def test_an_order_that_the_ca_refuses_has_failed(
     assert events()[-1] == ("Warning", "Failed", status.reason)
 
 
+UNUSABLE = problem("unauthorized", 403, "the account is deactivated")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [UNUSABLE, Scripted(200, b'{"status": "deactivated"}', {"Location": "/account/1"})],
+    ids=["refused", "shown"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["ordered", "looked for first"])
+def test_an_account_that_was_given_up_elsewhere_is_told_by_its_issuer(
+    ca: FakeCA,
+    ready: Callable[..., None],
+    issuers: IssuerController,
+    orders: OrderController,
+    stores: Stores,
+    put: Put,
+    found: Scripted,
+    *,
+    first: bool,
+) -> None:
+    """The Order has not failed by its names: it waits for another account, and no Certificate backs off for a day."""
+    ready()
+    put(order())
+    ca.script("/new-order", UNUSABLE)
+    ca.script("/new-account", found, found)
+    if first:
+        orders._world.untried.put("web/shop-1-1234", note=True)
+    with pytest.raises(WaitingForUser, match="delete the Secret of its key to have a new one made"):
+        drive(orders, "web", "shop-1-1234")
+    assert not the_order(stores).status.state.is_final
+
+    with pytest.raises(WaitingForUser) as raised:
+        drive(issuers, "web", "letsencrypt")
+    report(issuers, "letsencrypt", raised.value)
+    assert condition_of(stores)[:2] == ("False", "Unauthorized")
+
+
+def test_an_order_that_is_refused_to_a_good_account_has_failed(
+    ca: FakeCA, ready: Callable[..., None], orders: OrderController, stores: Stores, put: Put
+) -> None:
+    ready()
+    put(order())
+    ca.script("/new-order", problem("unauthorized", 403, "this account may not have that name"))
+
+    assert drive(orders, "web", "shop-1-1234")[-1] == "Done"
+    assert the_order(stores).status.state is ACMEState.ERRORED
+    assert condition_of(stores)[0] == "True"
+
+
 def test_a_rate_limit_keeps_the_order_pending(
     ca: FakeCA, ready: Callable[..., None], orders: OrderController, put: Put
 ) -> None:
