@@ -180,7 +180,7 @@ class OrderController:
             return
         chain = issued.pem
         if preferred and not ends_at(chain, preferred):
-            others = (gateway.certificate(alternate).pem for alternate in issued.alternates[:MOST_ALTERNATES])
+            others = (_alternate(gateway, alternate) for alternate in issued.alternates[:MOST_ALTERNATES])
             chain = next((other for other in others if ends_at(other, preferred)), chain)
         if self._sharing.is_shared(observed.order) and not is_for(chain, observed.order):
             self._start_over(observed, "the CA has issued its certificate for another Order's key", now)
@@ -374,6 +374,15 @@ def polls_so_far(before: Seen | None, state: ACMEState) -> int:
     an order that stays as it is, is asked after more and more seldom.
     """
     return before.polls + 1 if before is not None and before.state is state else 0
+
+
+def _alternate(gateway: Gateway, url: str) -> bytes:
+    """Return another chain for the certificate; nothing when the CA does not have it, since that one is good, too."""
+    try:
+        return gateway.certificate(url).pem
+    except Permanent as error:
+        log.warning("alternate chain not to be had", url=url, error=str(error))
+        return b""
 
 
 def ends_at(chain: bytes, common_name: str) -> bool:

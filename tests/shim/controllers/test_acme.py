@@ -591,6 +591,21 @@ def test_a_certificate_that_is_gone_with_its_order_is_ordered_anew(
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "Download", "gone"]
 
 
+def test_an_alternate_chain_that_is_gone_costs_no_certificate(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    """The chain that is offered first is as good as where none is preferred."""
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    assert found.spec.acme is not None
+    acme = msgspec.structs.replace(found.spec.acme, preferred_chain="Another Root")
+    put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
+
+    assert drive(orders, "web", "shop-1-1234")[:2] == ["Poll", "Download"]
+    assert the_order(stores).status.state is ACMEState.VALID
+    assert ca.requests("/other/1")
+
+
 @pytest.fixture
 def respecified(stores: Stores, put: Put) -> Callable[[], None]:
     """Have the Order say that it was made by another spec of its issuer than there is now."""
