@@ -179,7 +179,7 @@ def _order(observed: ObservedRequest, *, approved: bool, now: datetime) -> Step 
     """Say that an Order is waited for, and make it; one that is of no use each time ever more rarely."""
     request, before = observed.request, observed.started_over
     put_off = before if before is not None and now < before.again_at else None
-    why = f"{put_off.why}; ordered again at {put_off.again_at:%H:%M:%S} UTC" if put_off is not None else ""
+    why = f"{put_off.why} (next attempt at {put_off.again_at:%H:%M:%S} UTC)" if put_off is not None else ""
     waiting = Tell("OrderPending", _waiting_for(request, observed.order_name, ACMEState.PENDING, why))
     step = _pending(request, waiting, approved=approved, now=now, quiet=True)
     if isinstance(step, SetRequestStatus):

@@ -32,7 +32,8 @@ ORDERS: Final[tuple[Symptom, ...]] = (
     told(
         "ca-failing",
         Place.ORDER,
-        r"nothing to do unless it lasts|the answer is not what RFC|the answer is longer than|nonces in a row",
+        r"nothing to do unless it lasts|the answer is not what RFC|the answer is longer than|nonces in a row|"
+        r"a new order will be started|its certificate (cannot be used|is for another key)",
         example="cannot create an order for a.example at ca.example: serverInternal: try again later: nothing to do "
         "unless it lasts",
         cause="The CA itself does not work as it should just now.",

@@ -394,8 +394,8 @@ def test_an_order_that_is_of_no_use_each_time_is_made_ever_more_rarely(times: in
         return
     step = set_status(decide(made, NOW))
 
-    told = f'Waiting on certificate issuance from order web/{NAME}: "pending": {FORGOTTEN}; ordered again at '
-    assert ready(step) == ("False", "Pending", f"{told}{again_at:%H:%M:%S} UTC")
+    told = f'Waiting on certificate issuance from order web/{NAME}: "pending": {FORGOTTEN} (next attempt at '
+    assert ready(step) == ("False", "Pending", f"{told}{again_at:%H:%M:%S} UTC)")
     said = replace(made, request=with_status(made.request, step.status))
     assert decide(said, NOW) == Wait(again_at, FORGOTTEN)
     assert decide(made, again_at) == CreateOrder(NAME)

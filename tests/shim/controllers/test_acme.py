@@ -555,7 +555,7 @@ def test_a_ca_that_forgets_each_order_is_not_asked_for_more_and_more(
     assert waiting is not None
     told = find_condition(waiting.status.conditions, "Ready")
     assert told is not None
-    assert told.message.endswith("a new order will be started; ordered again at 12:00:05 UTC")
+    assert told.message.endswith("a new order will be started (next attempt at 12:00:05 UTC)")
 
 
 @pytest.fixture
