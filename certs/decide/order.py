@@ -240,14 +240,20 @@ def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:
             f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: {because}',
             reason="IssuerNotReady",
         )
-    account = issuer.status.acme
-    if account is not None and account.uri and host_of(account.uri) != host_of(issuer.spec.acme.server):
+    if _is_to_be_registered(issuer, issuer.spec.acme):
         raise WaitingForUser(
             f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: it is to be '
             f"registered at {issuer.spec.acme.server} first",
             reason="IssuerNotReady",
         )
     return issuer.spec.acme
+
+
+def _is_to_be_registered(issuer: AnyIssuer, acme: ACMEIssuer) -> bool:
+    """Is its account that of the server before?  Then nobody has looked at the spec yet, though it says it is ready."""
+    account, ready = issuer.status.acme, find_condition(issuer.status.conditions, "Ready")
+    is_seen = ready is not None and ready.observed_generation == issuer.metadata.generation
+    return not is_seen and account is not None and host_of(account.uri) not in {"", host_of(acme.server)}
 
 
 def not_after(order: Order, now: datetime) -> datetime | None:

@@ -158,6 +158,10 @@ def test_nothing_is_ordered_with_the_account_of_the_server_before() -> None:
     with pytest.raises(WaitingForUser, match=f"is to be registered at {ELSEWHERE} first"):
         step(order(), by=by)
 
+    (told,) = by.status.conditions  # a CA whose accounts are on another host than its directory
+    registered = msgspec.structs.replace(told, observed_generation=by.metadata.generation)
+    assert step(order(), by=with_status(by, msgspec.structs.replace(by.status, conditions=(registered,)))) == NewOrder()
+
 
 WRONG = Finding(HOST, Layer.DNS, sure=True, sentence=f'"{HOST}" does not exist in the DNS')
 HELD = f"{HELD_BACK}: {WRONG.sentence}"
