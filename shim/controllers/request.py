@@ -86,12 +86,14 @@ class RequestController:
         """Return the Order that the request has, or one that has its name.
 
         One that replaces another certificate than would be replaced now is still the request's Order: the Secret may
-        have changed meanwhile, and a second Order would be one too many.
+        have changed meanwhile, and a second Order would be one too many.  So is one that is under way as the issuer
+        wanted it before; only where it has failed, another profile is another attempt.
         """
-        own = self._world.stores.orders.by_index(OWNER, request.metadata.uid)
+        own = tuple(self._world.stores.orders.by_index(OWNER, request.metadata.uid))
         same = (one for one in own if msgspec.structs.replace(one.spec, replaces=wanted.replaces) == wanted)
+        going = (one for one in own if not one.status.state.is_failure)
         name = order_name(request.metadata.name, wanted)
-        return next(same, None) or self._world.stores.orders.get(request.metadata.namespace, name)
+        return next(same, None) or next(going, None) or self._world.stores.orders.get(request.metadata.namespace, name)
 
     def _replaced(self, request: CertificateRequest, issuer: AnyIssuer | None) -> str:
         """Return which certificate of the same issuer this one will replace (RFC 9773 §5); mostly none is known."""
