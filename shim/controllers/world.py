@@ -92,6 +92,7 @@ class World:
     rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
     started_over: Memory[StartedOver] = field(default_factory=Memory)  # Orders of no use, by the uid of the request
+    forgotten: Memory[datetime] = field(default_factory=Memory)  # accounts that a CA did not know, by issuer and URL
     asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
     # Certificates of which no temporary certificate can be made, and the generation of that spec.
     without_temporary: Memory[int] = field(default_factory=Memory)

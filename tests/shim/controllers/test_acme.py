@@ -665,6 +665,29 @@ def test_an_order_of_this_issuer_tells_that_its_account_is_gone(
     assert condition_of(stores)[:2] == ("False", "ErrVerifyACMEAccount")
 
 
+def test_a_ca_that_never_knows_what_it_has_registered_is_not_asked_in_circles(
+    ca: FakeCA, ready: Callable[..., None], issuers: IssuerController, orders: OrderController, put: Put
+) -> None:
+    """Registering wakes the Orders, whose refusal would have it registered again, and so on."""
+    ready()
+    put(order())
+    ca.script("/new-order", *(problem("accountDoesNotExist", 400) for _ in range(30)))
+    before = len(ca.requests("/new-account"))
+    for second in range(20):
+        with pytest.raises(AccountGone):
+            drive(orders, "web", "shop-1-1234", NOW + timedelta(seconds=second))
+        drive(issuers, "web", "letsencrypt", NOW + timedelta(seconds=second))
+    registered = [
+        one for one in ca.requests("/new-account")[before:] if "onlyReturnExisting" not in (one.payload or {})
+    ]
+
+    assert len(registered) == 1
+
+    with pytest.raises(AccountGone):
+        drive(orders, "web", "shop-1-1234", NOW + timedelta(minutes=2))
+    assert drive(issuers, "web", "letsencrypt", NOW + timedelta(minutes=2)) == ["Register", "Done"]
+
+
 OVER_DNS = ACMESolver(dns01=DNS01Solver(rfc2136=RFC2136(nameserver="127.0.0.1:1")))
 
 
