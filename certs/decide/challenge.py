@@ -76,6 +76,8 @@ LONGEST_FIGHT: Final = timedelta(minutes=5)
 # A CA that has heard us is done by then, or says `Retry-After`.  One that has not (it was restarted, or another part of
 # it did not know the challenge yet) would wait as long as we do; whoever needs longer is told ever more rarely.
 FIRST_REPEAT: Final = timedelta(minutes=2)
+# One that has looked in vain, and leaves it at that, looks when it is told again, and only then (step-ca).
+FIRST_REPEAT_IN_VAIN: Final = timedelta(seconds=10)
 LONGEST_REPEAT: Final = timedelta(hours=1)
 UNDONE: Final = (
     "Waiting for HTTP-01 challenge propagation: somebody undoes the route again and again; "
@@ -269,14 +271,16 @@ def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> S
     """The CA has been told: look again when it is time; as long as nothing comes of it, tell it once more."""
     if now >= progress.due:
         return Answer() if _is_unheard(progress, now) else Look()
-    return tell_or_wait(challenge, progress, awaiting_verdict(challenge.spec.type), now)
+    reason = awaiting_verdict(challenge.spec.type)
+    return tell_or_wait(challenge, progress, f"{reason}: {progress.ca_problem}" if progress.ca_problem else reason, now)
 
 
 def _is_unheard(progress: Progress, now: datetime) -> bool:
     """Has the CA said nothing for so long that it may never have been told?  RFC 8555 §8.2 lets us tell it again."""
     if progress.answered_at is None:
         return False
-    repeat = min(FIRST_REPEAT * (1 << min(progress.answers - 1, 10)), LONGEST_REPEAT)
+    first = FIRST_REPEAT_IN_VAIN if progress.ca_problem else FIRST_REPEAT
+    repeat = min(first * (1 << min(progress.answers - 1, 10)), LONGEST_REPEAT)
     return now >= progress.answered_at + repeat
 
 

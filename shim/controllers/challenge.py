@@ -189,7 +189,8 @@ class ChallengeController:
         before = observed.progress or Progress(since=now, due=now)
         pause = now + poll_pause(before.polls)
         due = max(pause, authorization.retry_after or pause) if before.answered else now
-        self._remember(challenge, replace(before, looked=True, polls=before.polls + 1, due=due))
+        found = one_line(str(authorization.error)) if authorization.error is not None and before.answered else ""
+        self._remember(challenge, replace(before, looked=True, polls=before.polls + 1, due=due, ca_problem=found))
 
     def _self_check(self, observed: ObservedChallenge, now: datetime) -> None:
         before = observed.progress

@@ -373,6 +373,26 @@ def test_a_ca_that_says_nothing_is_told_again(answers: int, minutes: float, expe
     assert step(challenge(), answered=True, answers=answers, answered_at=told_at, reachable=True) == expected
 
 
+def test_what_the_ca_has_found_so_far_is_told() -> None:
+    """It has looked in vain, and looks once more when it is told to."""
+    found: dict[str, Any] = {
+        "answered": True,
+        "answers": 1,
+        "answered_at": NOW,
+        "reachable": True,
+        "ca_problem": "connection: refused",
+    }
+    due = NOW + timedelta(seconds=10)
+
+    told = step(challenge(), after=6 * MOMENT, **{**found, "due": due})
+
+    assert isinstance(told, SetChallengeStatus)
+    assert told.status.reason == "Waiting for the CA to validate the HTTP-01 challenge: connection: refused"
+    assert stage(told.status.reason) == "Waiting for the CA to validate the HTTP-01 challenge"
+    assert step(challenge(), after=timedelta(seconds=9), **found) == Look()
+    assert step(challenge(), after=timedelta(seconds=10), **found) == Answer()
+
+
 @pytest.mark.parametrize("said", ["0", "0s", "", "-5s"])
 def test_a_wait_of_nothing_answers_at_once(said: str) -> None:
     """Zero is the way to switch self checks off."""

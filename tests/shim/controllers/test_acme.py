@@ -449,6 +449,28 @@ def test_a_ca_that_has_not_heard_the_answer_is_told_again(
 
 
 @pytest.mark.usefixtures("ordered")
+def test_what_a_ca_finds_that_goes_on_looking_is_told(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores
+) -> None:
+    """The authorization is pending, with an error: RFC 8555 §8.2 has the CA try again when it is told to."""
+    made, (number,) = the_challenge(stores), ca.orders
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    ca.script(f"/challenge/{number}", Scripted(200, b"{}"))
+    error = {"type": "urn:ietf:params:acme:error:connection", "detail": "refused"}
+    offered = {"type": "http-01", "url": f"{ca.root}/challenge/{number}", "token": "dG9rZW4", "error": error}
+    shown = {"status": "pending", "identifier": {"type": "dns", "value": HOST}, "challenges": [offered]}
+    ca.script(f"/authorization/{number}", Scripted(200, msgspec.json.encode(shown)))
+
+    drive(challenges, "web", made.metadata.name)
+    drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=3))
+    assert the_challenge(stores).status.reason.endswith("HTTP-01 challenge: connection: refused")
+
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=12))[0] == "Answer"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=14)) == ["Look", "Done"]
+    assert the_challenge(stores).status.state is ACMEState.VALID
+
+
+@pytest.mark.usefixtures("ordered")
 @pytest.mark.parametrize(
     ("refusal", "state"),
     [
