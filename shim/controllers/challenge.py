@@ -178,7 +178,9 @@ class ChallengeController:
         if authorization.status.is_final:
             said = str(authorization.error or f"the authorization is {authorization.status}")
             problem = explained(said, observed.progress)
-            state = verdict(authorization.status, observed.progress)
+            since = challenge.metadata.creation_timestamp
+            expires = authorization.expires
+            state = verdict(authorization.status, observed.progress, expires=expires, since=since, now=now)
             if state is ACMEState.VALID and not is_dns(challenge):
                 self._world.precedence.learn(observed.progress)
             if state is ACMEState.INVALID:

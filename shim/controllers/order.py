@@ -16,6 +16,7 @@ from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, 
 from certs.decide import order as decision
 from certs.decide import solver as solvers
 from certs.decide.challenge import unsupported
+from certs.decide.challengestatus import has_expired
 from certs.decide.challengesteps import FINALIZER, Progress
 from certs.decide.direction import overridden
 from certs.decide.effects import Tell, one_line
@@ -350,6 +351,10 @@ class OrderController:
 
     def _heard(self, observed: ObservedOrder, answer: OrderResource, now: datetime) -> None:
         """Remember how the CA says the order stands; an invalid one is the end."""
+        since = observed.order.metadata.creation_timestamp
+        if answer.status.is_failure and has_expired(answer.expires, since, now):
+            # Nobody has refused anything: what was waited for came too late.
+            raise OrderGone(f"the order {answer.url} has expired: a new order will be started", reason="OrderGone")
         if answer.status.is_failure:
             reason = one_line(f"Failed to finalize Order: {answer.error or 'the CA says that it is invalid'}")
             self._set_status(observed, decision.failed_status(observed, answer.status, reason, now))

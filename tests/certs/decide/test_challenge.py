@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ from certs.outcomes import DONE, Permanent, Wait, WaitingForUser
 from tests.certs.decide.objects import HOST, HTTP01, NOW, challenge, issuer
 
 MOMENT = timedelta(milliseconds=500)
+WEEK_AGO = NOW - timedelta(days=7)
 STARTED = Tell("Started", "Challenge scheduled for processing")
 PRESENTED = Tell("Presented", "Presented challenge using HTTP-01 challenge mechanism")
 PENDING = ChallengeStatus(processing=True, presented=True, presented_at=NOW, state=ACMEState.PENDING, reason="before")
@@ -441,6 +442,26 @@ def test_failure_has_the_sentence_of_the_ca(state: ACMEState) -> None:
 def test_a_failure_counts_for_whoever_answered(state: ACMEState, known: Progress | None, expected: ACMEState) -> None:
     """What the CA found while nobody was there is not the name's fault."""
     assert verdict(state, known) is expected
+
+
+@pytest.mark.parametrize(
+    ("expires", "expected"),
+    [
+        (NOW, ACMEState.EXPIRED),
+        (NOW - timedelta(days=6), ACMEState.EXPIRED),
+        (datetime(1, 1, 1, tzinfo=UTC), ACMEState.INVALID),
+        (NOW + timedelta(seconds=1), ACMEState.INVALID),
+        (None, ACMEState.INVALID),
+    ],
+)
+def test_an_authorization_that_has_expired_is_not_the_name_s_fault(
+    expires: datetime | None, expected: ACMEState
+) -> None:
+    """Whoever waits for a route or a record for days finds it invalid at some CAs."""
+    assert verdict(ACMEState.INVALID, progress(answered=True), expires=expires, since=WEEK_AGO, now=NOW) is expected
+    assert (
+        verdict(ACMEState.VALID, progress(answered=True), expires=expires, since=WEEK_AGO, now=NOW) is ACMEState.VALID
+    )
 
 
 @pytest.mark.parametrize(

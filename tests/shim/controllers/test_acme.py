@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -611,6 +611,21 @@ def test_a_certificate_that_is_gone_with_its_order_is_ordered_anew(
     ca.script(f"/order/{issued}", Scripted(200, msgspec.json.encode(ca.orders[issued])), gone)
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "Download", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("expires", "end"),
+    [(NOW - timedelta(seconds=1), "gone"), (NOW + timedelta(hours=1), "Done")],
+    ids=["over", "not yet"],
+)
+def test_an_order_that_is_invalid_because_it_has_expired_is_made_anew(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores, expires: datetime, end: str
+) -> None:
+    """Another invalid one has failed."""
+    ca.orders[issued] |= {"status": "invalid", "expires": expires.isoformat()}
+
+    assert drive(orders, "web", "shop-1-1234") == ["Poll", end]
+    assert all(one.status.state is ACMEState.INVALID for one in stores.orders.values())
 
 
 def test_an_alternate_chain_that_is_gone_costs_no_certificate(
