@@ -73,6 +73,12 @@ TOGETHER_LOOK: Final = timedelta(milliseconds=40)
 ROUTES_AT_ONCE: Final = 3
 FIRST_FIGHT: Final = timedelta(seconds=10)
 LONGEST_FIGHT: Final = timedelta(minutes=5)
+# A CA that has heard us is done by then, or says `Retry-After`.  One that has not (it was restarted, or another part of
+# it did not know the challenge yet) would wait as long as we do; whoever needs longer is told ever more rarely.
+FIRST_REPEAT: Final = timedelta(minutes=2)
+# One that has looked in vain, and leaves it at that, looks when it is told again, and only then (step-ca).
+FIRST_REPEAT_IN_VAIN: Final = timedelta(seconds=10)
+LONGEST_REPEAT: Final = timedelta(hours=1)
 UNDONE: Final = (
     "Waiting for HTTP-01 challenge propagation: somebody undoes the route again and again; "
     "find out who (kubectl get --show-managed-fields), and have it leave the path of the challenge alone"
@@ -262,10 +268,26 @@ def _wait_fixed(challenge: Challenge, said: str, now: datetime) -> Step | Outcom
 
 
 def _await_verdict(challenge: Challenge, progress: Progress, now: datetime) -> Step | Outcome:
-    """The CA has been told: look again when it is time."""
+    """The CA has been told: look again when it is time; as long as nothing comes of it, tell it once more."""
     if now >= progress.due:
-        return Look()
-    return tell_or_wait(challenge, progress, awaiting_verdict(challenge.spec.type), now)
+        return Answer() if _is_unheard(progress, now) else Look()
+    reason = awaiting_verdict(challenge.spec.type)
+    return tell_or_wait(challenge, progress, f"{reason}: {progress.ca_problem}" if progress.ca_problem else reason, now)
+
+
+def _is_unheard(progress: Progress, now: datetime) -> bool:
+    """Has the CA said nothing for so long that it may never have been told?  RFC 8555 §8.2 lets us tell it again."""
+    if progress.answered_at is None:
+        return False
+    first = FIRST_REPEAT_IN_VAIN if progress.ca_problem else FIRST_REPEAT
+    repeat = min(first * (1 << min(progress.answers - 1, 10)), LONGEST_REPEAT)
+    return now >= progress.answered_at + repeat
+
+
+def answered(progress: Progress, now: datetime, *, look_at: datetime) -> Progress:
+    """Return what to remember once the CA has been told; told again, it is looked at as seldom as before."""
+    polls = progress.polls if progress.answers else 0
+    return replace(progress, answered=True, answers=progress.answers + 1, answered_at=now, polls=polls, due=look_at)
 
 
 def check_pause(checks: int, kind: str = "HTTP-01") -> timedelta:

@@ -106,13 +106,28 @@ def concluded(challenge: Challenge, state: ACMEState, problem: str, now: datetim
     return SetChallengeStatus(status, (*before, end))
 
 
-def verdict(state: ACMEState, progress: Progress | None) -> ACMEState:
+def has_expired(expires: datetime | None, since: datetime | None, now: datetime) -> bool:
+    """Has it expired since it was made?  A moment before that is none: some CAs say year one for "not at all"."""
+    return expires is not None and expires <= now and (since is None or expires > since)
+
+
+def verdict(
+    state: ACMEState,
+    progress: Progress | None,
+    *,
+    expires: datetime | None = None,
+    since: datetime | None = None,
+    now: datetime | None = None,
+) -> ACMEState:
     """Return what the CA's word on the authorization means for the Challenge.
 
     A failure counts only when this very process has told the CA to look.  Otherwise it looked while another process
     of ours was going down, and found nobody who answers: that is our fault and not the name's, so it is `expired`,
-    which has the Order start over instead of the Certificate back off for an hour.
+    which has the Order start over instead of the Certificate back off for an hour.  Nor is it the name's fault that an
+    authorization has expired while the way to it was not there: some CAs call that invalid, too.
     """
+    if state.is_failure and now is not None and has_expired(expires, since, now):
+        return ACMEState.EXPIRED
     if state.is_failure and (progress is None or not progress.answered):
         return ACMEState.EXPIRED
     return state

@@ -32,6 +32,9 @@ class Progress:
     unseen_from_here: bool = False
     reachable: bool = False
     answered: bool = False
+    answers: int = 0
+    answered_at: datetime | None = None
+    ca_problem: str = ""  # what the CA has found, and does not hold for final
     routes: int = 0
     routed_at: datetime | None = None
     polls: int = 0

@@ -31,6 +31,8 @@ from certs.decide.backoff import Setback
 from certs.decide.challengestatus import PRESENTING, awaiting_verdict
 from certs.decide.challengesteps import FINALIZER, is_dns
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuer import host_of
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.preflight import AskNames, Hold, Look, TellFindings, again, before_order, remark, untold
 from certs.decide.sharing import sentence
 from certs.durations import parse_duration
@@ -44,6 +46,8 @@ LONGEST_POLL: Final = timedelta(seconds=10)
 FAILED_PROOF: Final = "Failed to prove control of"
 # An order that the CA works on for longer than this is told as `processing`, for people to see.
 TELL_PROCESSING_AFTER: Final = timedelta(seconds=3)
+# What the CA wants to be asked again after a longer time than this is told with the moment.
+TELL_MOMENT_FROM: Final = timedelta(minutes=1)
 # Types of problems that stay, whenever the CA finds them.
 REFUSALS: Final = frozenset(("caa", "rejectedIdentifier"))
 LONGEST_REASON: Final = 1024
@@ -170,6 +174,8 @@ def _let_go_first(order: Order, first: Order, now: datetime) -> Step | Outcome:
 def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     """Go on with an order that the CA has."""
     order = observed.order
+    if _is_elsewhere(order, observed.issuer):
+        return StartOver(f"its issuer has been set to another server since it was made at {order.status.url}")
     failed = next((challenge for challenge in observed.challenges if challenge.status.state.is_failure), None)
     if failed is not None and failed.status.state is ACMEState.EXPIRED:
         return StartOver(_challenge_sentence(failed))
@@ -181,6 +187,12 @@ def _proceed(observed: ObservedOrder, now: datetime) -> Step | Outcome:
     if any(challenge.status.state is not ACMEState.VALID for challenge in observed.challenges):
         return _say_what_holds_up(observed, now)
     return _conclude(observed, now)
+
+
+def _is_elsewhere(order: Order, issuer: AnyIssuer | None) -> bool:
+    """Has another CA the order than the one that its issuer has now?  What that one says of our account is not so."""
+    acme = issuer.spec.acme if issuer is not None else None
+    return acme is not None and host_of(order.status.url) != host_of(acme.server) and is_outdated(order, issuer)
 
 
 def _say_what_holds_up(observed: ObservedOrder, now: datetime) -> Step | Outcome:
@@ -228,7 +240,20 @@ def ready_issuer(issuer: AnyIssuer | None, order: Order) -> ACMEIssuer:
             f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: {because}',
             reason="IssuerNotReady",
         )
+    if _is_to_be_registered(issuer, issuer.spec.acme):
+        raise WaitingForUser(
+            f'cannot order for {order.metadata.name}: {ref.effective_kind} "{ref.name}" is not ready: it is to be '
+            f"registered at {issuer.spec.acme.server} first",
+            reason="IssuerNotReady",
+        )
     return issuer.spec.acme
+
+
+def _is_to_be_registered(issuer: AnyIssuer, acme: ACMEIssuer) -> bool:
+    """Is its account that of the server before?  Then nobody has looked at the spec yet, though it says it is ready."""
+    account, ready = issuer.status.acme, find_condition(issuer.status.conditions, "Ready")
+    is_seen = ready is not None and ready.observed_generation == issuer.metadata.generation
+    return not is_seen and account is not None and host_of(account.uri) not in {"", host_of(acme.server)}
 
 
 def not_after(order: Order, now: datetime) -> datetime | None:
@@ -290,9 +315,21 @@ def _conclude(observed: ObservedOrder, now: datetime) -> Step | Outcome:
         return Download(seen.certificate_url)
     if now >= seen.next_poll:
         return Finalize() if seen.state in {ACMEState.PENDING, ACMEState.READY} else Poll()
-    if seen.polls > 1 and observed.order.status.state is not ACMEState.PROCESSING and _is_slow(seen):
-        return SetOrderStatus(msgspec.structs.replace(observed.order.status, state=ACMEState.PROCESSING))
+    if seen.next_poll - now >= TELL_MOMENT_FROM:
+        status = msgspec.structs.replace(observed.order.status, reason=works_until(seen.next_poll))
+        if seen.state is ACMEState.PROCESSING:
+            status = msgspec.structs.replace(status, state=ACMEState.PROCESSING)
+        if status != observed.order.status:
+            return SetOrderStatus(status)
+    elif seen.polls > 1 and observed.order.status.state is not ACMEState.PROCESSING and _is_slow(seen):
+        # What failed on the way here has passed.
+        return SetOrderStatus(msgspec.structs.replace(observed.order.status, state=ACMEState.PROCESSING, reason=""))
     return Wait(seen.next_poll, f"the CA works on the order ({seen.state})")
+
+
+def works_until(moment: datetime) -> str:
+    """Return why an order does not get on that the CA wants to be asked after much later."""
+    return f"the CA works on the order, and says to ask again at {moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _is_slow(seen: Seen) -> bool:

@@ -14,7 +14,7 @@ is made in this process (CA, self-signed), approval and answer are one write.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -26,15 +26,44 @@ from certs.api.order import ACMEState, Order
 from certs.decide import approval
 from certs.decide.effects import Tell
 from certs.decide.issuer import unusable_type
-from certs.outcomes import DONE, Failure, Outcome, WaitingForUser
+from certs.outcomes import DONE, Failure, Outcome, Wait, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
 
 FETCHED: Final = "Certificate fetched from issuer successfully"
 DENIED: Final = "The CertificateRequest was denied by an approval controller"
 
+OF_NO_USE: Final = "OrderBadCertificate"
+
 # Who signs within one act.
 IN_PROCESS: Final = frozenset((IssuerType.CA, IssuerType.SELF_SIGNED))
+
+# A CA that has restarted, and a proof that another process has begun: so often an order is made anew at once.  What
+# makes it of no use more often than that does so each time, and each costs an order, or a certificate.
+AT_ONCE: Final = 2
+FIRST_PAUSE: Final = timedelta(seconds=5)
+LONGEST_PAUSE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedOver:
+    """That the Order of a request was of no use: how often, when the last time, and why."""
+
+    times: int
+    at: datetime
+    why: str
+
+    @property
+    def again_at(self) -> datetime:
+        """Return when another may be made."""
+        if self.times <= AT_ONCE:
+            return self.at
+        return self.at + min(FIRST_PAUSE * (1 << min(self.times - AT_ONCE - 1, 16)), LONGEST_PAUSE)
+
+
+def started_over(before: StartedOver | None, why: str, now: datetime) -> StartedOver:
+    """Return what to remember of an Order that is deleted to be made anew."""
+    return StartedOver(before.times + 1 if before is not None else 1, now, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +71,8 @@ class ObservedRequest:
     """A request, its issuer if there is one, and the Order made for it; of a foreign issuer only the request.
 
     `order_name` is the name that the Order has or will have; empty when the request cannot be read.
-    `is_told`: it has been said that the request waits for somebody to approve it.
+    `is_told`: it has been said that the request waits for somebody to approve it.  `started_over` is what this process
+    remembers of Orders that were of no use.
     """
 
     request: CertificateRequest
@@ -51,6 +81,7 @@ class ObservedRequest:
     order_name: str = ""
     auto_approve: bool = True
     is_told: bool = False
+    started_over: StartedOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +112,7 @@ class DeleteOrder:
 
     name: str
     why: str
-    reason: str = "OrderBadCertificate"
+    reason: str = OF_NO_USE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +169,22 @@ def _hand_over(observed: ObservedRequest, *, approved: bool, now: datetime) -> S
     if unusable is not None:
         return _failed(request, unusable, now)
     if observed.order is None:
-        waiting = Tell("OrderPending", _waiting_for(request, observed.order_name, ACMEState.PENDING))
-        step = _pending(request, waiting, approved=approved, now=now, quiet=True)
-        return step if isinstance(step, SetRequestStatus) else CreateOrder(observed.order_name)
+        return _order(observed, approved=approved, now=now)
     if not _is_for(observed.order, request):
         return _make_room(observed.order, request)
     return _follow(request, observed.order, approved=approved, now=now)
+
+
+def _order(observed: ObservedRequest, *, approved: bool, now: datetime) -> Step | Outcome:
+    """Say that an Order is waited for, and make it; one that is of no use each time ever more rarely."""
+    request, before = observed.request, observed.started_over
+    put_off = before if before is not None and now < before.again_at else None
+    why = f"{put_off.why} (next attempt at {put_off.again_at:%H:%M:%S} UTC)" if put_off is not None else ""
+    waiting = Tell("OrderPending", _waiting_for(request, observed.order_name, ACMEState.PENDING, why))
+    step = _pending(request, waiting, approved=approved, now=now, quiet=True)
+    if isinstance(step, SetRequestStatus):
+        return step
+    return Wait(put_off.again_at, put_off.why) if put_off is not None else CreateOrder(observed.order_name)
 
 
 def _obstacle(request: CertificateRequest, issuer: AnyIssuer | None) -> Tell | None:

@@ -1,8 +1,8 @@
 """One limit for all new orders of an account: who was refused once does not have the others refused, too.
 
     open ──AccountLimited──> closed until the moment that the CA named
-      ^                         │  each Order that comes gets a slot: the moment, and one pace later for each further
-      └──all slots have come────┘
+      ^                               │  each Order that comes has a slot: the moment, one pace later for each further
+      └──one pace after the last slot──┘
 
 An Order keeps its slot, so it is told once when its turn is.  Held in memory: a new process finds the gate
 open, and learns of the limit with its first order.
@@ -42,12 +42,15 @@ class Gate:
             closed = self._closed.get(account)
             if closed is None or (replaces and closed.only_new):
                 return
+            if closed.free <= now:  # whoever had a slot may go, or has gone, or never comes
+                del self._closed[account]
+                return
             slot = closed.slots.get(uid)
             if slot is None:
                 slot = closed.slots[uid] = max(closed.free, now)
                 closed.free = slot + closed.pace
             if slot <= now:
-                self._leave(account, closed, uid, now)
+                del closed.slots[uid]
                 return
         raise RateLimited(
             f"{attempt}: the CA limits how many orders this account may begin: its turn is at "
@@ -67,8 +70,3 @@ class Gate:
             slots = {other: slot for other, slot in kept.items() if slot > limited.until} | {uid: limited.until}
             free = max(slots.values()) + limited.pace
             self._closed[account] = _Closed(limited.pace, limited.only_new, free, slots)
-
-    def _leave(self, account: tuple[str, str], closed: _Closed, uid: str, now: datetime) -> None:
-        del closed.slots[uid]
-        if not closed.slots and closed.free <= now:
-            del self._closed[account]

@@ -44,6 +44,7 @@ from shim.acme.transport import Transport
 _T = TypeVar("_T")
 
 DIRECTORY_AGE: Final = 3600.0  # seconds; endpoints hardly ever change, profiles and terms now and then
+UNAUTHORIZED: Final = "Unauthorized"
 _ALTERNATE: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,<]{0,200}?\brel="?alternate"?', re.IGNORECASE)
 _NEXT: Final = re.compile(r'<([^<>]{1,2000})>\s*;[^,<]{0,200}?\brel="?next"?', re.IGNORECASE)
 _SHOWN_NAMES: Final = 5  # in a sentence; an order may have a hundred
@@ -259,6 +260,8 @@ class Gateway:
             raise Permanent(f"{attempt}: the server did not name the account's URL", reason="ACME")
         uri = urljoin(url, location)
         account = _read(attempt, lambda: wire.read_account(answer, uri))
+        if account.status in {"deactivated", "revoked"}:  # most servers refuse to tell
+            raise _given_up(f"{attempt}: the account {uri} is {account.status}")
         self._session.account_uri = uri
         return account
 
@@ -314,20 +317,25 @@ def _require_same(attempt: str, asked: Iterable[str], answered: Iterable[str]) -
 def _of_registering(attempt: str, refusal: Refusal) -> Failure:
     if refusal.problem is None or refusal.problem.type != "unauthorized":
         return failure(attempt, refusal)
+    return _given_up(f"{attempt}: {refusal.problem}")
+
+
+def _given_up(told: str) -> WaitingForUser:
     return WaitingForUser(
-        f"{attempt}: {refusal.problem}: if the account was deactivated, delete the Secret of its key to have a new one "
-        "made; with an external account, copy keyID and key again from the CA",
-        reason="Unauthorized",
+        f"{told}: if the account was deactivated, delete the Secret of its key to have a new one made; with an "
+        "external account, copy keyID and key again from the CA",
+        reason=UNAUTHORIZED,
     )
 
 
 def _of_replacing(attempt: str, refusal: Refusal) -> Failure:
-    # Servers without the type, or without ARI, complain about the field in their own words.
-    problem = refusal.problem
-    is_about_it = problem is not None and problem.type == "malformed" and "replace" in problem.detail.lower()
-    if is_about_it or refusal.status == 409:
-        return AlreadyReplaced(f"{attempt}: {problem or refusal.status}: order without replaces", reason="Replaced")
-    return failure(attempt, refusal)
+    # Each server has its own type and words for a certificate that it does not know, or that another account asked
+    # for: with a new account every renewal would fail.  What is refused for another reason is refused again without.
+    refused = failure(attempt, refusal)
+    if isinstance(refused, Permanent) or refusal.status == 409:
+        told = refusal.problem or refusal.status
+        return AlreadyReplaced(f"{attempt}: {told}: order without replaces", reason="Replaced")
+    return refused
 
 
 def _of_finalizing(attempt: str, refusal: Refusal) -> Failure:

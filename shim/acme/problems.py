@@ -14,11 +14,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from certs.decide.limits import LIMITED, pace_of_account
-from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, Unwatched, WaitingForUser
 from shim.acme.resources import ProblemDocument
 
 # When a server limits us and names no moment: long enough not to hammer, short enough for a person to wait.
 UNNAMED_LIMIT: Final = timedelta(minutes=10)
+
+# A server of ACME says of what it does not know that it is malformed.  Without a problem it is somebody in front of it:
+# a proxy whose server is just being put there.
+NOT_THERE: Final = frozenset((404, 405, 410))
 
 # How far apart orders come after an overload of the server: not all at the same moment again.
 AFTER_OVERLOAD: Final = timedelta(milliseconds=100)
@@ -140,14 +144,14 @@ def _classify(refusal: Refusal) -> tuple[_Kind, str]:
     match refusal.status:
         case 429:
             return Transient, "nothing to do but wait"
-        case 408:
+        case status if status == 408 or status >= 500:
             return Transient, "nothing to do unless it lasts"
-        case status if status >= 500:
-            return Transient, "nothing to do unless it lasts"
+        case status if status in NOT_THERE and refusal.problem is None:
+            return Unwatched, "nothing to do unless it lasts"
         case status if status >= 400:
             return Permanent, "see the documentation of the CA"
         case _:
-            return WaitingForUser, "check that spec.acme.server is the URL of an ACME directory"
+            return Unwatched, "check that spec.acme.server is the URL of an ACME directory"
 
 
 def _reason(problem: ProblemDocument | None) -> str:

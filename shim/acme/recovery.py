@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from certs.api.order import ACMEState
-from certs.outcomes import Permanent
+from certs.outcomes import Permanent, Unwatched
 from shim.acme.gateway import Gateway
 from shim.acme.resources import OrderResource
 
@@ -46,7 +46,7 @@ def _listed(gateway: Gateway) -> tuple[str, ...]:
             break
         try:
             page = gateway.order_page(url)
-        except Permanent:
+        except (Permanent, Unwatched):
             # The account names a list that cannot be read: as good as none (seen at CAs that copied the field).
             return urls
         urls += page.urls

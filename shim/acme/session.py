@@ -15,7 +15,7 @@ from typing import Final
 from certs.outcomes import Failure, Permanent, Transient, Unwatched
 from shim.acme import wire
 from shim.acme.nonces import Nonces
-from shim.acme.problems import AccountGone, Refusal, failure
+from shim.acme.problems import NOT_THERE, AccountGone, Refusal, failure
 from shim.acme.retry_after import retry_after
 from shim.acme.signing import AccountKey
 from shim.acme.transport import MAX_JSON, Answer, Transport, address
@@ -92,6 +92,7 @@ class Session:
             refusal = _refusal(answer)
             if refusal.problem is not None and refusal.problem.type == "badNonce":
                 continue
+            self._require_unmoved(attempt, url, refusal, until)
             newer = self._newer_key(key, refusal) if first is None and not with_key else None
             if newer is None:
                 raise refused(attempt, first or refusal)
@@ -121,9 +122,28 @@ class Session:
         answer = self._transport.exchange(attempt, "unnamed_action", "HEAD", url, deadline=deadline)
         self._nonces.add(answer.headers.get("Replay-Nonce"))
         nonce = self._nonces.take()
-        if nonce is None:
-            raise failure(f"{attempt}: the server gives no nonce", _refusal(answer))
-        return nonce
+        if nonce is not None:
+            return nonce
+        refusal = _refusal(answer)
+        self._require_unmoved(attempt, url, refusal, deadline)
+        found = failure(f"{attempt}: the server gives no nonce", refusal)
+        if isinstance(found, Permanent):  # it has not heard yet what we want, so that is not what it refuses
+            raise Unwatched(
+                f"{attempt}: the server gives no nonce: it answered {answer.status}: nothing to do unless it lasts",
+                reason="ACME",
+            )
+        raise found
+
+    def _require_unmoved(self, attempt: str, url: str, refusal: Refusal, deadline: float) -> None:
+        """Raise `Transient` for an address of the directory that is not there, when another stands there by now."""
+        with self._lock:
+            if self._endpoints is None or refusal.status not in NOT_THERE or url not in _urls(self._endpoints):
+                return
+        if url not in _urls(self.endpoints(deadline, max_age=0)):
+            raise Transient(
+                f"{attempt}: the server has moved it, and its directory says where to: nothing to do unless it lasts",
+                reason="ACME",
+            )
 
     def _fetch_directory(self, deadline: float) -> wire.Endpoints:
         attempt = f"cannot read the ACME directory {self.server}"
@@ -149,6 +169,10 @@ class Session:
         # RFC 8555 §6.1; and a server that was reached safely shall not lead us into the plain.
         if address(self.server)[0] == "https" and address(url)[0] != "https":
             raise Permanent(f"{attempt}: {self.host} names {url!r}, which is not https", reason="InsecureURL")
+
+
+def _urls(endpoints: wire.Endpoints) -> tuple[str, ...]:
+    return (endpoints.new_nonce, endpoints.new_account, endpoints.directory.new_order, endpoints.key_change)
 
 
 def _refusal(answer: Answer) -> Refusal:

@@ -22,9 +22,18 @@ ORDERS: Final[tuple[Symptom, ...]] = (
         see="[rate limits](rate-limits.md)",
     ),
     told(
+        "ca-working",
+        Place.ORDER,
+        r"the CA works on the order, and says to ask again",
+        example="the CA works on the order, and says to ask again at 2026-07-01 12:00:00 UTC",
+        cause="All names are proven, and the CA takes its time to sign.",
+        mend="Nothing is to be done but to wait, unless the CA wants somebody to approve the order there.",
+    ),
+    told(
         "ca-failing",
         Place.ORDER,
-        r"nothing to do unless it lasts|the answer is not what RFC|the answer is longer than|nonces in a row",
+        r"nothing to do unless it lasts|the answer is not what RFC|the answer is longer than|nonces in a row|"
+        r"a new order will be started|its certificate (cannot be used|is for another key)",
         example="cannot create an order for a.example at ca.example: serverInternal: try again later: nothing to do "
         "unless it lasts",
         cause="The CA itself does not work as it should just now.",

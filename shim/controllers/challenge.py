@@ -15,7 +15,7 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.api.order import ACMEState, Order
 from certs.decide import challenge as decision
-from certs.decide.challenge import check_pause, foreign_solver, routed
+from certs.decide.challenge import answered, check_pause, foreign_solver, routed
 from certs.decide.challengeend import cleanup_failed, cleanup_goes_on
 from certs.decide.challengestatus import concluded, explained, verdict
 from certs.decide.challengesteps import (
@@ -38,6 +38,7 @@ from certs.decide.challengesteps import (
     is_dns,
 )
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.order import poll_pause, without_challenge
 from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
 from shim.acme.gateway import Gateway
@@ -114,7 +115,12 @@ class ChallengeController:
         """Take it; what the CA refuses for good ends the Challenge, with its sentence."""
         try:
             self._act(observed, step, now)
-        except AccountGone:
+        except AccountGone as error:
+            order = self._order_of(observed.challenge)
+            if order is not None and is_outdated(order, observed.issuer):
+                why = one_line(f"its issuer has changed since, and it may be another account's: {error}")
+                self._write(observed.challenge, concluded(observed.challenge, ACMEState.EXPIRED, why, now))
+                return
             forget_account(self._world, observed.issuer, now)
             raise
         except Permanent as error:
@@ -172,7 +178,9 @@ class ChallengeController:
         if authorization.status.is_final:
             said = str(authorization.error or f"the authorization is {authorization.status}")
             problem = explained(said, observed.progress)
-            state = verdict(authorization.status, observed.progress)
+            since = challenge.metadata.creation_timestamp
+            expires = authorization.expires
+            state = verdict(authorization.status, observed.progress, expires=expires, since=since, now=now)
             if state is ACMEState.VALID and not is_dns(challenge):
                 self._world.precedence.learn(observed.progress)
             if state is ACMEState.INVALID:
@@ -183,7 +191,8 @@ class ChallengeController:
         before = observed.progress or Progress(since=now, due=now)
         pause = now + poll_pause(before.polls)
         due = max(pause, authorization.retry_after or pause) if before.answered else now
-        self._remember(challenge, replace(before, looked=True, polls=before.polls + 1, due=due))
+        found = one_line(str(authorization.error)) if authorization.error is not None and before.answered else ""
+        self._remember(challenge, replace(before, looked=True, polls=before.polls + 1, due=due, ca_problem=found))
 
     def _self_check(self, observed: ObservedChallenge, now: datetime) -> None:
         before = observed.progress
@@ -293,10 +302,10 @@ class ChallengeController:
         before = observed.progress
         assert before is not None  # noqa: S101  decided so
         # Servers refuse, as malformed, an answer to a challenge that they are validating already (told before a crash);
-        # if the challenge is really gone, the next look says so.
-        with suppress(OrderGone):
+        # if the challenge is really gone, the next look says so.  What they say to a second answer is no matter.
+        with suppress(Permanent if before.answers else OrderGone):
             self._gateway(observed).answer(observed.challenge.spec.url)
-        self._remember(observed.challenge, replace(before, answered=True, polls=0, due=now + FIRST_LOOK))
+        self._remember(observed.challenge, answered(before, now, look_at=now + FIRST_LOOK))
 
     def _finalizers(self, challenge: Challenge, step: AddFinalizer | DropFinalizers) -> None:
         metadata = challenge.metadata

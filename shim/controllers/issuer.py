@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -32,6 +32,8 @@ from shim.kube.errors import AlreadyExists
 from shim.kube.store import Store
 from shim.stores import OURS
 
+# An account that is gone again so soon was not lost meanwhile: the CA does not know what it has just registered.
+GONE_AGAIN: Final = timedelta(minutes=1)
 MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "cert-manager"}
 
 
@@ -193,6 +195,11 @@ def forget_account(world: World, issuer: AnyIssuer | None, now: datetime) -> Non
     """The CA does not know our account any more: say so, which has the issuer's controller register again."""
     if issuer is None or issuer.status.acme is None or not issuer.status.acme.uri:
         return
+    whose = f"{issuer.metadata.uid} {issuer.status.acme.uri}"
+    told = world.forgotten.get(whose)
+    if told is not None and now < told + GONE_AGAIN:  # who asks has a back-off, which a registration would end
+        return
+    world.forgotten.put(whose, now)
     message = f"the CA does not know the account {issuer.status.acme.uri} any more; registering again"
     status = not_ready(issuer, reason="ErrVerifyACMEAccount", message=message, now=now) or issuer.status
     status = msgspec.structs.replace(status, acme=None)

@@ -11,14 +11,16 @@ import structlog
 
 from certs.api.challenge import Challenge, ChallengeSpec
 from certs.api.issuer import ACMEIssuer
-from certs.api.meta import ObjectMeta, owner_reference
+from certs.api.meta import ObjectMeta, controller_of, owner_reference
 from certs.api.order import ACMEAuthorization, ACMEState, ChallengeType, Order, OrderStatus
 from certs.decide import order as decision
 from certs.decide import solver as solvers
 from certs.decide.challenge import unsupported
+from certs.decide.challengestatus import has_expired
 from certs.decide.challengesteps import FINALIZER, Progress
 from certs.decide.direction import overridden
 from certs.decide.effects import Tell, one_line
+from certs.decide.issuerrevision import is_outdated
 from certs.decide.order import (
     ACMEStep,
     Authorize,
@@ -37,10 +39,11 @@ from certs.decide.order import (
 from certs.decide.preflight import AskNames, TellFindings
 from certs.decide.sharing import names_of
 from certs.names import challenge_name
-from certs.outcomes import Failure, Outcome, Permanent, RateLimited, WaitingForUser
+from certs.outcomes import Failure, Outcome, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.csr import read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
-from shim.acme.gateway import Gateway
+from shim.acme.gateway import UNAUTHORIZED, Gateway
+from shim.acme.ledgers import AccountAt
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
 from shim.acme.recovery import find_order
 from shim.acme.resources import AuthorizationResource, OrderResource
@@ -98,9 +101,18 @@ class OrderController:
         try:
             self._act(observed, step, now)
         except OrderGone as error:
-            self._start_over(observed, str(error))
-        except AccountGone:
+            self._start_over(observed, str(error), now)
+        except AccountGone as error:
+            if observed.order.status.url and is_outdated(observed.order, observed.issuer):
+                self._start_over(
+                    observed, f"its issuer has changed since, and it may be another account's: {error}", now
+                )
+                return
             forget_account(self._world, observed.issuer, now)
+            raise
+        except WaitingForUser as error:
+            if error.reason == UNAUTHORIZED:  # nobody may find the account: its issuer shall tell
+                forget_account(self._world, observed.issuer, now)
             raise
         except Permanent as error:
             self._set_status(observed, decision.failed_status(observed, ACMEState.ERRORED, one_line(str(error)), now))
@@ -118,9 +130,9 @@ class OrderController:
             case Poll():
                 self._heard(observed, self._gateway(observed).order(order.status.url), now)
             case Download():
-                self._download(observed, step.url)
+                self._download(observed, step.url, now)
             case StartOver():
-                self._start_over(observed, step.why)
+                self._start_over(observed, step.why, now)
             case SetOrderStatus():
                 self._set_status(observed, step.status)
                 if step.tell is not None:
@@ -152,20 +164,27 @@ class OrderController:
         order = msgspec.structs.replace(observed.order, status=status)
         self._world.client.update_status(order, field_manager=COMPONENT)
 
-    def _start_over(self, observed: ObservedOrder, why: str) -> None:
+    def _start_over(self, observed: ObservedOrder, why: str, now: datetime) -> None:
         order = observed.order
+        owner = controller_of(order.metadata)
+        if owner is not None:
+            self._world.note_start_over(owner.uid, one_line(why), now)
         self._world.tell(order, (Tell("StartedOver", one_line(f"Deleting the order: {why}"), "Warning"),), COMPONENT)
         self._world.client.delete(Order, order.metadata.namespace, order.metadata.name, uid=order.metadata.uid)
 
-    def _download(self, observed: ObservedOrder, url: str) -> None:
+    def _download(self, observed: ObservedOrder, url: str, now: datetime) -> None:
         gateway, preferred = self._gateway(observed), self._acme(observed).preferred_chain
-        issued = gateway.certificate(url)
+        try:
+            issued = gateway.certificate(url)
+        except OrderGone:
+            self._not_there_yet(gateway, observed, url, now)
+            return
         chain = issued.pem
         if preferred and not ends_at(chain, preferred):
-            others = (gateway.certificate(alternate).pem for alternate in issued.alternates[:MOST_ALTERNATES])
+            others = (_alternate(gateway, alternate) for alternate in issued.alternates[:MOST_ALTERNATES])
             chain = next((other for other in others if ends_at(other, preferred)), chain)
         if self._sharing.is_shared(observed.order) and not is_for(chain, observed.order):
-            self._start_over(observed, "the CA has issued its certificate for another Order's key")
+            self._start_over(observed, "the CA has issued its certificate for another Order's key", now)
             return
         self._set_status(observed, decision.completed(observed, chain))
         self._world.ledgers.ended(observed.order.metadata.uid, issued=True)
@@ -173,20 +192,29 @@ class OrderController:
         self._world.seen.drop(observed.order.metadata.uid)
         self._preflight.proven(observed)
 
+    def _not_there_yet(self, gateway: Gateway, observed: ObservedOrder, url: str, now: datetime) -> None:
+        """Order nothing again that is issued: part of a CA may not know yet what another part has signed.
+
+        Raises `OrderGone` when the order is gone, too.
+        """
+        answer = gateway.order(observed.order.status.url)
+        if answer.certificate == url and answer.status is ACMEState.VALID:
+            raise Transient(
+                f"cannot download the certificate {url}: the CA says that it is issued, and does not have it there: "
+                "nothing to do unless it lasts",
+                reason="ACME",
+            )
+        self._heard(observed, answer, now)
+
     def _new_order(self, observed: ObservedOrder, now: datetime) -> None:
         order = observed.order
         names = names_of(order)
         gateway = self._gateway(observed)
-        orderlimits.enter(self._world, gateway, observed.issuer, order, now)
-        # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
-        first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
-        made = None if first_try else find_order(gateway, names, free=partial(self._sharing.is_free, order))
-        try:
-            made = made or self._ordered(gateway, order, names, now)
-        except RateLimited as limited:
-            orderlimits.refused(self._world, gateway, order, limited)
-            raise
+        account, kept = AccountAt(gateway.server, gateway.account_uri), self._world.made.get(order.metadata.uid)
+        # Kept is what the API server has not taken the URL of.
+        made = kept[1] if kept is not None and kept[0] == account else self._made(gateway, observed, names, now)
         self._sharing.claim(order, made.url)
+        self._world.made.put(order.metadata.uid, (account, made))
         self._set_status(
             observed,
             decision.ordered(
@@ -197,7 +225,32 @@ class OrderController:
                 state=made.status,
             ),
         )
+        self._world.made.drop(order.metadata.uid)
         self._world.seen.put(order.metadata.uid, Seen(state=ACMEState.PENDING, next_poll=now))
+
+    def _made(self, gateway: Gateway, observed: ObservedOrder, names: tuple[str, ...], now: datetime) -> OrderResource:
+        """Return what the CA has made for the names, or makes now."""
+        order = observed.order
+        orderlimits.enter(self._world, gateway, observed.issuer, order, now)
+        # Whoever created the Order a moment ago in this process knows that no newOrder has been sent for it.
+        first_try = self._world.untried.take(f"{order.metadata.namespace}/{order.metadata.name}")
+        made = None if first_try else find_order(gateway, names, free=partial(self._sharing.is_free, order))
+        try:
+            return made or self._ordered(gateway, order, names, now)
+        except RateLimited as limited:
+            orderlimits.refused(self._world, gateway, order, limited)
+            raise
+        except Permanent as refused:
+            if refused.reason == UNAUTHORIZED:
+                self._require_account(gateway, order)
+            raise
+
+    def _require_account(self, gateway: Gateway, order: Order) -> None:
+        """Raise `WaitingForUser` when it is the account that the CA takes nothing of."""
+        try:
+            gateway.find_account()
+        except (Transient, RateLimited, Permanent) as error:
+            log.info("account not found out about", order=order.metadata.name, error=str(error))
 
     def _ordered(self, gateway: Gateway, order: Order, names: tuple[str, ...], now: datetime) -> OrderResource:
         """Ask for the order; a CA that does not like what it replaces is asked again without (RFC 9773 §5)."""
@@ -298,6 +351,10 @@ class OrderController:
 
     def _heard(self, observed: ObservedOrder, answer: OrderResource, now: datetime) -> None:
         """Remember how the CA says the order stands; an invalid one is the end."""
+        since = observed.order.metadata.creation_timestamp
+        if answer.status.is_failure and has_expired(answer.expires, since, now):
+            # Nobody has refused anything: what was waited for came too late.
+            raise OrderGone(f"the order {answer.url} has expired: a new order will be started", reason="OrderGone")
         if answer.status.is_failure:
             reason = one_line(f"Failed to finalize Order: {answer.error or 'the CA says that it is invalid'}")
             self._set_status(observed, decision.failed_status(observed, answer.status, reason, now))
@@ -322,6 +379,15 @@ def polls_so_far(before: Seen | None, state: ACMEState) -> int:
     an order that stays as it is, is asked after more and more seldom.
     """
     return before.polls + 1 if before is not None and before.state is state else 0
+
+
+def _alternate(gateway: Gateway, url: str) -> bytes:
+    """Return another chain for the certificate; nothing when the CA does not have it, since that one is good, too."""
+    try:
+        return gateway.certificate(url).pem
+    except Permanent as error:
+        log.warning("alternate chain not to be had", url=url, error=str(error))
+        return b""
 
 
 def ends_at(chain: bytes, common_name: str) -> bool:

@@ -20,7 +20,16 @@ from certs.decide.contents import stored_issuer
 from certs.decide.effects import Tell
 from certs.decide.issuerrevision import ISSUER_REVISION, issuer_revision
 from certs.decide.policies import stored_leaf
-from certs.decide.request import CreateOrder, DeleteOrder, ObservedRequest, SetRequestStatus, Sign, Step, TellWaiting
+from certs.decide.request import (
+    OF_NO_USE,
+    CreateOrder,
+    DeleteOrder,
+    ObservedRequest,
+    SetRequestStatus,
+    Sign,
+    Step,
+    TellWaiting,
+)
 from certs.names import order_name
 from certs.outcomes import Failure, Outcome, Permanent, Unwatched, WaitingForUser
 from certs.pki.ari import certificate_id
@@ -70,18 +79,21 @@ class RequestController:
             order_name=wanted_name,
             auto_approve=auto_approve,
             is_told=self._world.told.get(request.metadata.uid) is not None,
+            started_over=self._world.started_over.get(request.metadata.uid),
         )
 
     def _order(self, request: CertificateRequest, wanted: OrderSpec) -> Order | None:
         """Return the Order that the request has, or one that has its name.
 
         One that replaces another certificate than would be replaced now is still the request's Order: the Secret may
-        have changed meanwhile, and a second Order would be one too many.
+        have changed meanwhile, and a second Order would be one too many.  So is one that is under way as the issuer
+        wanted it before; only where it has failed, another profile is another attempt.
         """
-        own = self._world.stores.orders.by_index(OWNER, request.metadata.uid)
+        own = tuple(self._world.stores.orders.by_index(OWNER, request.metadata.uid))
         same = (one for one in own if msgspec.structs.replace(one.spec, replaces=wanted.replaces) == wanted)
+        going = (one for one in own if not one.status.state.is_failure)
         name = order_name(request.metadata.name, wanted)
-        return next(same, None) or self._world.stores.orders.get(request.metadata.namespace, name)
+        return next(same, None) or next(going, None) or self._world.stores.orders.get(request.metadata.namespace, name)
 
     def _replaced(self, request: CertificateRequest, issuer: AnyIssuer | None) -> str:
         """Return which certificate of the same issuer this one will replace (RFC 9773 §5); mostly none is known."""
@@ -122,6 +134,8 @@ class RequestController:
                     ACME,
                 )
                 uid = observed.order.metadata.uid if observed.order is not None else ""
+                if step.reason == OF_NO_USE:
+                    self._world.note_start_over(request.metadata.uid, step.why, now)
                 client.delete(Order, request.metadata.namespace, step.name, uid=uid)
 
     def report(self, observed: ObservedRequest, failure: Failure, retry_at: datetime | None, now: datetime) -> None:

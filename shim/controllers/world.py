@@ -22,13 +22,15 @@ from certs.decide.challengesteps import Progress
 from certs.decide.effects import Tell
 from certs.decide.limits import LIMITED
 from certs.decide.order import Seen
+from certs.decide.request import StartedOver, started_over
 from certs.legacy.output import COMPONENT as OLD_COMPONENT
 from certs.legacy.output import About, old_events
 from certs.outcomes import Failure, RateLimited
 from certs.wanted import Settings as IngressSettings
 from shim.acme.accounts import Accounts
 from shim.acme.gate import Gate
-from shim.acme.ledgers import Ledgers
+from shim.acme.ledgers import AccountAt, Ledgers
+from shim.acme.resources import OrderResource
 from shim.controllers.memory import Memory
 from shim.controllers.precedence import Precedence
 from shim.controllers.secrets import Secrets
@@ -85,9 +87,12 @@ class World:
     wake_certificate: Callable[[str, str], None] = field(default=lambda _namespace, _name: None)
     precedence: Precedence = field(default_factory=Precedence)
     untried: Memory[bool] = field(default_factory=Memory)  # Orders that we made and sent nothing for yet
+    made: Memory[tuple[AccountAt, OrderResource]] = field(default_factory=Memory)  # whose URL is still to be stored
     seen: Memory[Seen] = field(default_factory=Memory)
     rewritten: Memory[Rewritten] = field(default_factory=Memory)
     told: Memory[bool] = field(default_factory=Memory)  # requests of which was said that they wait for an approver
+    started_over: Memory[StartedOver] = field(default_factory=Memory)  # Orders of no use, by the uid of the request
+    forgotten: Memory[datetime] = field(default_factory=Memory)  # accounts that a CA did not know, by issuer and URL
     asked: Memory[Asked] = field(default_factory=Memory)  # questions about renewal, by the Certificate's uid
     # Certificates of which no temporary certificate can be made, and the generation of that spec.
     without_temporary: Memory[int] = field(default_factory=Memory)
@@ -116,6 +121,10 @@ class World:
         """
         held = self.held.get(uid)
         return held.until if held is not None and held.reason == LIMITED else None
+
+    def note_start_over(self, request_uid: str, why: str, now: datetime) -> None:
+        """Remember that an Order of the request is of no use, before it is deleted: that wakes who makes another."""
+        self.started_over.put(request_uid, started_over(self.started_over.get(request_uid), why, now))
 
     def tell(self, obj: KubeObject, tells: Sequence[Tell], component: str) -> None:
         """Record events on the object."""

@@ -83,6 +83,7 @@ class FakeCA:
         self.orders: dict[str, dict[str, Any]] = {}
         self.meta: dict[str, Any] = {"termsOfService": f"{self.root}/terms", "profiles": {"short": "six days"}}
         self.connections = 0
+        self.names = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
         self._scripts: defaultdict[str, deque[Scripted]] = defaultdict(deque)
         self._nonces: set[str] = set()
         self._numbers = count(1)
@@ -91,6 +92,10 @@ class FakeCA:
     def script(self, path: str, *answers: Scripted) -> None:
         """Answer the next requests to the path so."""
         self._scripts[path].extend(answers)
+
+    def move(self, what: str) -> None:
+        """Have what the directory calls so at another address from now on."""
+        self.names[what] += "/moved"
 
     def requests(self, path: str) -> list[Received]:
         """Return what came to the path so far."""
@@ -148,6 +153,10 @@ class FakeCA:
 
     def _normal(self, path: str, payload: Any, protected: Mapping[str, Any]) -> Scripted:
         kind, _, number = path.lstrip("/").partition("/")
+        if number == "moved":
+            number = ""
+        elif kind in {name.partition("/")[0] for name in self.names.values()} - set(self.names.values()):
+            return problem("malformed", 404, "not found")
         says: dict[str, Callable[[], Scripted]] = {
             "dir": lambda: _json(self._directory()),
             "new-nonce": Scripted,
@@ -167,8 +176,7 @@ class FakeCA:
         return says[kind]() if kind in says else problem("malformed", 404, "not found")
 
     def _directory(self) -> dict[str, Any]:
-        names = {"newNonce": "new-nonce", "newAccount": "new-account", "newOrder": "new-order"}
-        urls = {key: f"{self.root}/{path}" for key, path in names.items()}
+        urls = {key: f"{self.root}/{path}" for key, path in self.names.items()}
         if self.offers_ari:
             urls["renewalInfo"] = f"{self.root}/ari"
         if self.offers_key_change:

@@ -409,6 +409,21 @@ def test_a_ca_that_forgets_everything_amid_an_order(
     assert ca.count("new-order") in {2, 3}  # who is told first that the account is gone asks once more
 
 
+@pytest.mark.parametrize("kind", ["authorization", "challenge", "finalize"])
+def test_an_order_goes_with_its_issuer_to_another_server(
+    shop: Shop, ca: Interposer, use: Callable[..., str], cluster: Cluster, kind: str
+) -> None:
+    """Whose issuer gets another server because the CA has died is not asked to wait for the dead one."""
+    ca.always(kind, break_before)
+    use()
+    eventually(lambda: ca.count(kind), "it is at the CA that has died")
+
+    shop.apply(shop.product.issuer("difficult", shop.namespace, ca=cluster.ca))
+
+    assert shop.issued("web-tls").is_pair
+    assert all(one["status"].get("failedIssuanceAttempts", 0) == 0 for one in shop.all("Certificate"))
+
+
 def test_an_order_of_a_hundred_names(shop: Shop, ca: Interposer, use: Callable[..., str]) -> None:
     hosts = [shop.host() for _ in range(100)]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ from certs.outcomes import DONE, Permanent, Wait, WaitingForUser
 from tests.certs.decide.objects import HOST, HTTP01, NOW, challenge, issuer
 
 MOMENT = timedelta(milliseconds=500)
+WEEK_AGO = NOW - timedelta(days=7)
 STARTED = Tell("Started", "Challenge scheduled for processing")
 PRESENTED = Tell("Presented", "Presented challenge using HTTP-01 challenge mechanism")
 PENDING = ChallengeStatus(processing=True, presented=True, presented_at=NOW, state=ACMEState.PENDING, reason="before")
@@ -355,6 +356,44 @@ def test_a_fixed_wait_takes_the_place_of_self_checks() -> None:
     assert step(presented, answered=True) == Look()
 
 
+@pytest.mark.parametrize(
+    ("answers", "minutes", "expected"),
+    [
+        pytest.param(1, 1.9, Look(), id="it is looked at"),
+        pytest.param(1, 2, Answer(), id="it may not have heard"),
+        pytest.param(2, 3.9, Look(), id="told twice"),
+        pytest.param(2, 4, Answer(), id="and once more"),
+        pytest.param(50, 59, Look(), id="a CA that takes its time"),
+        pytest.param(50, 60, Answer(), id="is told every hour"),
+    ],
+)
+def test_a_ca_that_says_nothing_is_told_again(answers: int, minutes: float, expected: object) -> None:
+    """It may have lost what we said; nobody else would tell it before the authorization expires."""
+    told_at = NOW - timedelta(minutes=minutes)
+
+    assert step(challenge(), answered=True, answers=answers, answered_at=told_at, reachable=True) == expected
+
+
+def test_what_the_ca_has_found_so_far_is_told() -> None:
+    """It has looked in vain, and looks once more when it is told to."""
+    found: dict[str, Any] = {
+        "answered": True,
+        "answers": 1,
+        "answered_at": NOW,
+        "reachable": True,
+        "ca_problem": "connection: refused",
+    }
+    due = NOW + timedelta(seconds=10)
+
+    told = step(challenge(), after=6 * MOMENT, **{**found, "due": due})
+
+    assert isinstance(told, SetChallengeStatus)
+    assert told.status.reason == "Waiting for the CA to validate the HTTP-01 challenge: connection: refused"
+    assert stage(told.status.reason) == "Waiting for the CA to validate the HTTP-01 challenge"
+    assert step(challenge(), after=timedelta(seconds=9), **found) == Look()
+    assert step(challenge(), after=timedelta(seconds=10), **found) == Answer()
+
+
 @pytest.mark.parametrize("said", ["0", "0s", "", "-5s"])
 def test_a_wait_of_nothing_answers_at_once(said: str) -> None:
     """Zero is the way to switch self checks off."""
@@ -403,6 +442,26 @@ def test_failure_has_the_sentence_of_the_ca(state: ACMEState) -> None:
 def test_a_failure_counts_for_whoever_answered(state: ACMEState, known: Progress | None, expected: ACMEState) -> None:
     """What the CA found while nobody was there is not the name's fault."""
     assert verdict(state, known) is expected
+
+
+@pytest.mark.parametrize(
+    ("expires", "expected"),
+    [
+        (NOW, ACMEState.EXPIRED),
+        (NOW - timedelta(days=6), ACMEState.EXPIRED),
+        (datetime(1, 1, 1, tzinfo=UTC), ACMEState.INVALID),
+        (NOW + timedelta(seconds=1), ACMEState.INVALID),
+        (None, ACMEState.INVALID),
+    ],
+)
+def test_an_authorization_that_has_expired_is_not_the_name_s_fault(
+    expires: datetime | None, expected: ACMEState
+) -> None:
+    """Whoever waits for a route or a record for days finds it invalid at some CAs."""
+    assert verdict(ACMEState.INVALID, progress(answered=True), expires=expires, since=WEEK_AGO, now=NOW) is expected
+    assert (
+        verdict(ACMEState.VALID, progress(answered=True), expires=expires, since=WEEK_AGO, now=NOW) is ACMEState.VALID
+    )
 
 
 @pytest.mark.parametrize(

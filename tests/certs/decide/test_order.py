@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from certs.api.challenge import Challenge, ChallengeStatus
-from certs.api.issuer import Issuer, IssuerSpec
+from certs.api.issuer import ACMEIssuerStatus, Issuer, IssuerSpec
 from certs.api.order import ACMEAuthorization, ACMEChallenge, ACMEState, Order, OrderStatus
 from certs.decide.backoff import Setback
 from certs.decide.challengestatus import awaiting_verdict
 from certs.decide.effects import Tell
 from certs.decide.findings import Finding, Layer
+from certs.decide.issuerrevision import ISSUER_REVISION
 from certs.decide.order import (
     Authorize,
     DeleteChallenge,
@@ -114,6 +115,52 @@ def test_at_the_end(of: Order, challenges: tuple[Challenge, ...], expected: obje
 def test_until_everything_is_proven(of: Order, challenges: tuple[Challenge, ...], expected: object) -> None:
     """URL, authorizations, Challenges; without a memory the CA is asked before anything is finalized."""
     assert step(of, *challenges) == expected
+
+
+def made_by(of: Order, revision: str) -> Order:
+    """Return an Order that says by which spec of its issuer it was made."""
+    return msgspec.structs.replace(
+        of, metadata=msgspec.structs.replace(of.metadata, annotations={ISSUER_REVISION: revision})
+    )
+
+
+ELSEWHERE = "https://other.test/dir"
+LEFT = StartOver(f"its issuer has been set to another server since it was made at {URL}")
+
+
+@pytest.mark.parametrize(
+    ("of", "server", "expected"),
+    [
+        pytest.param(made_by(at_ca(), "0-uid-issuer"), ELSEWHERE, LEFT, id="another server since"),
+        pytest.param(made_by(at_ca(), "1-uid-issuer"), ELSEWHERE, Poll(), id="a CA with orders on another host"),
+        pytest.param(at_ca(), ELSEWHERE, Poll(), id="an Order that does not say"),
+        pytest.param(made_by(at_ca(), "0-uid-issuer"), "https://ca.test/dir", Poll(), id="another change"),
+        pytest.param(made_by(order(), "0-uid-issuer"), ELSEWHERE, NewOrder(), id="not ordered yet"),
+        pytest.param(
+            made_by(at_ca(state=ACMEState.VALID, certificate=b"chain"), "0-uid-issuer"),
+            ELSEWHERE,
+            DeleteChallenge(f"shop-1-1234-{HOST}"),
+            id="issued already",
+        ),
+    ],
+)
+def test_an_order_at_a_server_that_its_issuer_has_left_is_made_anew(of: Order, server: str, expected: object) -> None:
+    """The account is another there, and what the old server says of it would be taken for the new one's word."""
+    assert step(of, shown(), by=issuer(server=server)) == expected
+
+
+def test_nothing_is_ordered_with_the_account_of_the_server_before() -> None:
+    """Between a change of the server and the registration there the issuer still says that it is ready."""
+    ready = issuer(server=ELSEWHERE)
+    account = ACMEIssuerStatus(uri="https://ca.test/account/1")
+    by = with_status(ready, msgspec.structs.replace(ready.status, acme=account))
+
+    with pytest.raises(WaitingForUser, match=f"is to be registered at {ELSEWHERE} first"):
+        step(order(), by=by)
+
+    (told,) = by.status.conditions  # a CA whose accounts are on another host than its directory
+    registered = msgspec.structs.replace(told, observed_generation=by.metadata.generation)
+    assert step(order(), by=with_status(by, msgspec.structs.replace(by.status, conditions=(registered,)))) == NewOrder()
 
 
 WRONG = Finding(HOST, Layer.DNS, sure=True, sentence=f'"{HOST}" does not exist in the DNS')
@@ -309,12 +356,26 @@ def test_slow_processing_is_told_once() -> None:
     slow = seen(ACMEState.PROCESSING, polls=7, due=LATER)
     assert isinstance(step(at_ca(), shown(), heard=seen(ACMEState.PROCESSING, polls=6, due=LATER)), Wait)
 
-    told = step(at_ca(), shown(), heard=slow)
+    told = step(at_ca(reason="cannot finalize the order (next attempt at 11:59:58 UTC)"), shown(), heard=slow)
 
     assert isinstance(told, SetOrderStatus)
-    assert told.status.state is ACMEState.PROCESSING
+    assert (told.status.state, told.status.reason) == (ACMEState.PROCESSING, "")
     again: Outcome = Wait(LATER, "the CA works on the order (processing)")
     assert step(at_ca(state=ACMEState.PROCESSING), shown(), heard=slow) == again
+
+
+@pytest.mark.parametrize("state", [ACMEState.PROCESSING, ACMEState.PENDING])
+def test_a_ca_that_takes_hours_is_told_with_its_moment(state: ACMEState) -> None:
+    """At once, and once."""
+    heard = seen(state, due=NOW + 7200 * SECOND)
+
+    told = step(at_ca(), shown(), heard=heard)
+
+    assert isinstance(told, SetOrderStatus)
+    assert told.status.state is state
+    assert told.status.reason == "the CA works on the order, and says to ask again at 2026-03-01 14:00:00 UTC"
+    of = order(status=told.status)
+    assert step(of, shown(), heard=heard) == Wait(NOW + 7200 * SECOND, f"the CA works on the order ({state})")
 
 
 def test_pace_of_questions() -> None:

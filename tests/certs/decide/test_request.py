@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from certs.decide.request import (
     ObservedRequest,
     SetRequestStatus,
     Sign,
+    StartedOver,
     Step,
     TellWaiting,
     decide,
@@ -35,7 +37,7 @@ from certs.decide.request import (
 from certs.decide.request import (
     signed as signed_by_issuer,
 )
-from certs.outcomes import DONE, Outcome, WaitingForUser
+from certs.outcomes import DONE, Outcome, Wait, WaitingForUser
 from tests.certs.decide.objects import (
     HOST,
     NOW,
@@ -372,6 +374,31 @@ def test_a_certificate_of_no_use_has_the_order_made_anew(chain: bytes, why: str)
     made = order(status=OrderStatus(state=ACMEState.VALID, certificate=chain))
 
     assert decide(observed(pending(), made=made), NOW) == DeleteOrder(NAME, why)
+
+
+SECONDS = timedelta(seconds=1)
+FORGOTTEN = "the CA has forgotten it"
+
+
+@pytest.mark.parametrize(
+    ("times", "pause"),
+    [(1, 0), (2, 0), (3, 5), (4, 10), (5, 20), (12, 2560), (13, 3600), (500, 3600)],
+)
+def test_an_order_that_is_of_no_use_each_time_is_made_ever_more_rarely(times: int, pause: int) -> None:
+    """Each costs an order at the CA; when the next is made, and why, is told."""
+    before = StartedOver(times, NOW, FORGOTTEN)
+    made = replace(observed(pending()), started_over=before)
+    again_at = NOW + pause * SECONDS
+    if not pause:
+        assert decide(made, NOW) == CreateOrder(NAME)
+        return
+    step = set_status(decide(made, NOW))
+
+    told = f'Waiting on certificate issuance from order web/{NAME}: "pending": {FORGOTTEN} (next attempt at '
+    assert ready(step) == ("False", "Pending", f"{told}{again_at:%H:%M:%S} UTC)")
+    said = replace(made, request=with_status(made.request, step.status))
+    assert decide(said, NOW) == Wait(again_at, FORGOTTEN)
+    assert decide(made, again_at) == CreateOrder(NAME)
 
 
 def owned_by(*owners: OwnerReference) -> Order:

@@ -73,6 +73,18 @@ def test_the_gate_opens_when_all_have_had_their_turn(closed: Gate) -> None:
     assert [slot(closed, uid, NOW + HOUR + PACE) for uid in ("a", "b", "c")] == [None, None, None]
 
 
+@pytest.mark.parametrize("comes", [True, False], ids=["on time", "was deleted"])
+def test_the_gate_opens_whether_who_has_a_slot_comes_or_not(closed: Gate, *, comes: bool) -> None:
+    """Nobody is kept waiting a week later for a limit of today."""
+    assert slot(closed, "one") == NOW + HOUR + PACE
+    if comes:
+        assert slot(closed, "refused", NOW + HOUR) is None
+        assert slot(closed, "one", NOW + HOUR + PACE) is None
+    much_later = NOW + timedelta(days=7)
+
+    assert [slot(closed, uid, much_later) for uid in ("a", "b", "c")] == [None, None, None]
+
+
 def test_another_refusal_puts_off_whose_slot_would_come_before(closed: Gate) -> None:
     """And leaves the later slots alone, so that nobody is told anew without need."""
     slots = {uid: slot(closed, uid) for uid in ("one", "two", "three")}

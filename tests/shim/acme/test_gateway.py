@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.api.order import ACMEState
-from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, Unwatched, WaitingForUser
 from certs.pki.keys import PrivateKeyPEM
 from shim.acme.gateway import Gateway
 from shim.acme.problems import AccountGone, AlreadyReplaced, OrderGone, OrderNotReady
@@ -210,6 +210,57 @@ def test_a_nonce_is_fetched_when_the_answer_had_none(gateway: Gateway, ca: FakeC
     assert len(ca.requests("/new-nonce")) == 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(Scripted(200, with_nonce=False), Unwatched, id="none"),
+        pytest.param(Scripted(403, with_nonce=False), Unwatched, id="refused"),
+        pytest.param(Scripted(404, with_nonce=False), Unwatched, id="not there"),
+        pytest.param(Scripted(302, headers={"Location": "/login"}, with_nonce=False), Unwatched, id="sent elsewhere"),
+        pytest.param(Scripted(502, with_nonce=False), Transient, id="broken"),
+        pytest.param(Scripted(429, headers={"Retry-After": "60"}, with_nonce=False), RateLimited, id="limited"),
+    ],
+)
+def test_a_server_that_gives_no_nonce_has_refused_nothing(
+    connect: Callable[[], Gateway], ca: FakeCA, answer: Scripted, expected: type[Failure]
+) -> None:
+    """It was not told yet what is wanted: no order fails by that, and no watch would tell when it is over."""
+    ca.script("/new-nonce", answer)
+
+    with pytest.raises(expected) as caught:
+        connect().register()
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("moved", ["newOrder", "newNonce"])
+def test_what_the_server_has_moved_is_found_again(gateway: Gateway, ca: FakeCA, moved: str) -> None:
+    """Its directory is read anew, and the next attempt is there."""
+    gateway.directory()
+    old = {"newOrder": "/new-order", "newNonce": "/new-nonce"}[moved]
+    if moved == "newNonce":
+        ca.script("/account/1", Scripted(503, with_nonce=False))  # takes the last nonce, and brings none
+        with pytest.raises(Transient):
+            gateway.update_account("a@example.org")
+        ca.script(old, Scripted(404, with_nonce=False))
+    ca.move(moved)
+
+    with pytest.raises(Transient, match="has moved it, and its directory says where to"):
+        gateway.new_order(["a.example"])
+
+    before = len(ca.requests(old))
+    assert gateway.new_order(["a.example"]).url
+    assert len(ca.requests(old)) == before
+
+
+def test_an_address_of_the_directory_that_is_not_there_is_tried_again(gateway: Gateway, ca: FakeCA) -> None:
+    """Somebody in front of the server answers, and the directory says as before."""
+    ca.script("/new-order", Scripted(404, b"404 page not found"))
+
+    with pytest.raises(Unwatched, match="the server answered 404 without an ACME problem: nothing to do unless it"):
+        gateway.new_order(["a.example"])
+    assert gateway.new_order(["a.example"]).url
+
+
 def test_threads_share_a_gateway(gateway: Gateway, ca: FakeCA) -> None:
     """No nonce is used twice (the fake rejects it), none is lost, every request is answered."""
     with ThreadPoolExecutor(8) as threads:
@@ -275,14 +326,35 @@ def test_an_order_without_a_url_is_an_error(gateway: Gateway, ca: FakeCA) -> Non
         problem("alreadyReplaced", 409),
         Scripted(409, b"conflict"),
         problem("malformed", 400, "unknown field Replaces"),
+        problem("malformed", 404, "could not find an order for the given certificate"),
+        problem("unauthorized", 403, "the certificate was requested by another account"),
     ],
-    ids=["type", "status", "words"],
+    ids=["type", "status", "words", "unknown", "another account's"],
 )
 def test_a_refused_replacement_is_told_apart(gateway: Gateway, ca: FakeCA, answer: Scripted) -> None:
-    """The caller orders again without it."""
+    """The caller orders again without it, in whatever words the server says so."""
     ca.script("/new-order", answer)
 
     with pytest.raises(AlreadyReplaced, match="order without replaces"):
+        gateway.new_order(["a.example"], replaces="x.y")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (problem("rateLimited", 429, headers={"Retry-After": "60"}), RateLimited),
+        (problem("serverInternal", 500), Transient),
+        (problem("userActionRequired", 403), WaitingForUser),
+    ],
+    ids=["limited", "broken", "terms"],
+)
+def test_what_is_not_about_the_replacement_is_not_taken_for_it(
+    gateway: Gateway, ca: FakeCA, answer: Scripted, expected: type[Failure]
+) -> None:
+    """Without `replaces` it would be the same, so nothing is asked twice."""
+    ca.script("/new-order", answer)
+
+    with pytest.raises(expected):
         gateway.new_order(["a.example"], replaces="x.y")
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.decide.limits import LIMITED
-from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, Unwatched, WaitingForUser
 from shim.acme.problems import UNNAMED_LIMIT, AccountGone, OrderGone, Refusal, failure, forgotten
 from shim.acme.resources import ProblemDocument
 
@@ -41,7 +41,10 @@ def refusal(status: int, kind: str = "", retry_at: datetime | None = None) -> Re
         (500, "", Transient),
         (502, "", Transient),
         (503, "", Transient),
-        (302, "", WaitingForUser),
+        (302, "", Unwatched),
+        (404, "", Unwatched),
+        (405, "", Unwatched),
+        (404, "malformed", Permanent),
     ],
 )
 def test_the_class_of_an_error(status: int, kind: str, expected: type[Failure]) -> None:

@@ -32,6 +32,7 @@ THEN = "Tue, 24 Nov 2026 12:01:00 GMT"
         ({"Retry-After": THEN, "Date": "Wed, 25 Nov 2026 12:00:00 GMT"}, timedelta()),
         ({"Retry-After": THEN, "Date": "nonsense"}, timedelta(minutes=1)),
         ({"Retry-After": "Fri, 24 Nov 2056 12:01:00 GMT"}, LONGEST),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -0100"}, None),
         ({"Retry-After": "Tuesday, 24-Nov-26 12:01:00 GMT"}, timedelta(minutes=1)),
     ],
     ids=str,

@@ -30,6 +30,7 @@ from certs.api.issuer import (
     VaultIssuer,
 )
 from certs.api.meta import IssuerReference, ObjectMeta
+from certs.api.order import ACMEState, OrderStatus
 from certs.api.pod import Pod, PodCondition, PodSpec, PodStatus
 from certs.decide import challenge as challenges
 from certs.decide import ingress as ingresses
@@ -56,7 +57,7 @@ from certs.rules.rule import NO_POLICY
 from certs.verdict import ALLOWED
 from shim.acme.gate import Gate
 from shim.acme.ledgers import AccountAt, Ledgers
-from shim.acme.problems import AccountLimited, Refusal, failure
+from shim.acme.problems import AccountLimited, Refusal, failure, forgotten
 from shim.acme.resources import ProblemDocument
 from shim.acme.signing import AccountKey
 from shim.chain.explaining import explain
@@ -149,6 +150,18 @@ def pending(issuer: Issuer | None, name: str = made.ISSUER.name) -> str:
     """Return what a request says that names an issuer."""
     request = made.request(made.certificate(issuer_ref=IssuerReference(name)))
     step = requests.decide(requests.ObservedRequest(request, issuer), NOW)
+    assert isinstance(step, requests.SetRequestStatus)
+    return next(one.message for one in step.status.conditions if one.type == "Ready")
+
+
+def ordered_in_vain() -> str:
+    """Return what a request says whose Orders are of no use."""
+    order = made.order(status=OrderStatus(state=ACMEState.VALID, certificate=made.sign(made.request().spec.request)))
+    observed = requests.ObservedRequest(made.request(with_key="two"), made.issuer(), order, "shop-1-1")
+    step = requests.decide(observed, NOW)
+    assert isinstance(step, requests.DeleteOrder)
+    before = requests.StartedOver(5, NOW, step.why)
+    step = requests.decide(requests.ObservedRequest(made.request(), made.issuer(), None, "x", started_over=before), NOW)
     assert isinstance(step, requests.SetRequestStatus)
     return next(one.message for one in step.status.conditions if one.type == "Ready")
 
@@ -303,8 +316,14 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("rate-limit", limited),
     ("rate-limit", over_the_published),
     ("rate-limit", lambda: refused("rateLimited", "too many certificates already issued", status=429)),
+    ("ca-working", lambda: orders.works_until(NOW + timedelta(hours=2))),
     ("ca-failing", lambda: refused("serverInternal", "try again later", status=500)),
     ("ca-failing", lambda: str(failure(ATTEMPT, Refusal(502, None, None, NOW)))),
+    (
+        "ca-failing",
+        lambda: str(forgotten("cannot read the order https://ca.example/o/1", Refusal(404, None, None, NOW))),
+    ),
+    ("ca-failing", ordered_in_vain),
     ("caa", lambda: refused("caa", f"CAA record for {HOST} prevents issuance")),
     ("caa", lambda: found(caa=CAAAnswer(HOST, (CAARecord(0, "issue", "other.example"),), Asking(("ca.example",))))),
     ("profile", no_profile),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,22 +23,27 @@ from certs.api.issuer import (
 from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
 from certs.decide.challengesteps import Progress
-from certs.outcomes import Failure, Permanent, RateLimited, WaitingForUser
+from certs.decide.issuerrevision import ISSUER_REVISION
+from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.keys import encode_key
+from shim.acme.problems import AccountGone
 from shim.controllers.challenge import ChallengeController
 from shim.controllers.issuer import IssuerController
 from shim.controllers.order import OrderController
+from shim.controllers.request import RequestController
 from shim.controllers.world import World
 from shim.keys import generate_key
 from shim.kube.cluster import Cluster
+from shim.kube.errors import KubeError
 from shim.solvers.dns01.solver import DNS01, DNSSettings
 from shim.solvers.http01.responders import Responders
 from shim.solvers.http01.solver import HTTP01
 from shim.solvers.selfcheck import SelfCheck
 from shim.stores import OURS, Stores
-from tests.certs.decide.objects import HOST, NOW, issuer, order, secret
+from tests.certs.decide.objects import HOST, NOW, issuer, order, request, secret
 from tests.certs.decide.objects import HTTP01 as SOLVER
 from tests.fakes.acme import FakeCA, Scripted, problem
+from tests.fakes.apiserver import Close, FakeAPIServer, Status
 from tests.shim.conftest import Put
 from tests.shim.controllers.conftest import Events, drive
 
@@ -208,6 +213,31 @@ def ordered(ready: Callable[..., None], orders: OrderController, put: Put) -> No
     assert drive(orders, "web", "shop-1-1234") == ["NewOrder", "Authorize", "Done"]
 
 
+@pytest.mark.parametrize(
+    "fault", [Status(409, "Conflict"), Status(503, "ServiceUnavailable"), Close()], ids=["outrun", "unavailable", "cut"]
+)
+def test_an_order_whose_url_cannot_be_stored_is_not_ordered_again(
+    ca: FakeCA,
+    ready: Callable[..., None],
+    orders: OrderController,
+    api: FakeAPIServer,
+    stores: Stores,
+    put: Put,
+    fault: Status | Close,
+) -> None:
+    """This process knows what the CA has made, and CAs without a list of orders would make another each time."""
+    ready()
+    put(order())
+    api.script("update", fault)
+    ca.script("/orders", *(problem("malformed", 404) for _ in range(3)))
+    with pytest.raises(KubeError):
+        drive(orders, "web", "shop-1-1234")
+
+    assert drive(orders, "web", "shop-1-1234")[0] == "NewOrder"
+    assert len(ca.requests("/new-order")) == 1
+    assert the_order(stores).status.url == f"{ca.root}/order/{next(iter(ca.orders))}"
+
+
 @pytest.mark.usefixtures("ordered")
 def test_an_order_is_stored_with_its_url(ca: FakeCA, stores: Stores, events: Events) -> None:
     """One write with URL, finalize URL and authorizations; one Challenge with the chosen solver."""
@@ -285,6 +315,55 @@ def test_an_order_that_the_ca_refuses_has_failed(
     assert events()[-1] == ("Warning", "Failed", status.reason)
 
 
+UNUSABLE = problem("unauthorized", 403, "the account is deactivated")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [UNUSABLE, Scripted(200, b'{"status": "deactivated"}', {"Location": "/account/1"})],
+    ids=["refused", "shown"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["ordered", "looked for first"])
+def test_an_account_that_was_given_up_elsewhere_is_told_by_its_issuer(
+    ca: FakeCA,
+    ready: Callable[..., None],
+    issuers: IssuerController,
+    orders: OrderController,
+    stores: Stores,
+    put: Put,
+    found: Scripted,
+    *,
+    first: bool,
+) -> None:
+    """The Order has not failed by its names: it waits for another account, and no Certificate backs off for a day."""
+    ready()
+    put(order())
+    ca.script("/new-order", UNUSABLE)
+    ca.script("/new-account", found, found)
+    if first:
+        orders._world.untried.put("web/shop-1-1234", note=True)
+    with pytest.raises(WaitingForUser, match="delete the Secret of its key to have a new one made"):
+        drive(orders, "web", "shop-1-1234")
+    assert not the_order(stores).status.state.is_final
+
+    with pytest.raises(WaitingForUser) as raised:
+        drive(issuers, "web", "letsencrypt")
+    report(issuers, "letsencrypt", raised.value)
+    assert condition_of(stores)[:2] == ("False", "Unauthorized")
+
+
+def test_an_order_that_is_refused_to_a_good_account_has_failed(
+    ca: FakeCA, ready: Callable[..., None], orders: OrderController, stores: Stores, put: Put
+) -> None:
+    ready()
+    put(order())
+    ca.script("/new-order", problem("unauthorized", 403, "this account may not have that name"))
+
+    assert drive(orders, "web", "shop-1-1234")[-1] == "Done"
+    assert the_order(stores).status.state is ACMEState.ERRORED
+    assert condition_of(stores)[0] == "True"
+
+
 def test_a_rate_limit_keeps_the_order_pending(
     ca: FakeCA, ready: Callable[..., None], orders: OrderController, put: Put
 ) -> None:
@@ -348,6 +427,47 @@ def test_a_challenge_is_told_until_its_end(
     assert [reason for _, reason, _ in events()][-3:] == ["Started", "Presented", "DomainVerified"]
     assert world.progress.get(uid) is None
     assert ca.requests(f"/challenge/{next(iter(ca.orders))}")
+
+
+@pytest.mark.usefixtures("ordered")
+def test_a_ca_that_has_not_heard_the_answer_is_told_again(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores
+) -> None:
+    """And whatever it says to that fails nothing."""
+    made, (number,) = the_challenge(stores), ca.orders
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    lost = (problem("malformed", 404, "no such challenge"), problem("unauthorized", 403, "it is being validated"))
+    ca.script(f"/challenge/{number}", *lost)
+
+    drive(challenges, "web", made.metadata.name)
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=1))[0] == "Look"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=3))[0] == "Answer"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=8))[0] == "Answer"
+
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(minutes=9)) == ["Look", "Done"]
+    assert the_challenge(stores).status.state is ACMEState.VALID
+
+
+@pytest.mark.usefixtures("ordered")
+def test_what_a_ca_finds_that_goes_on_looking_is_told(
+    ca: FakeCA, challenges: ChallengeController, world: World, stores: Stores
+) -> None:
+    """The authorization is pending, with an error: RFC 8555 §8.2 has the CA try again when it is told to."""
+    made, (number,) = the_challenge(stores), ca.orders
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    ca.script(f"/challenge/{number}", Scripted(200, b"{}"))
+    error = {"type": "urn:ietf:params:acme:error:connection", "detail": "refused"}
+    offered = {"type": "http-01", "url": f"{ca.root}/challenge/{number}", "token": "dG9rZW4", "error": error}
+    shown = {"status": "pending", "identifier": {"type": "dns", "value": HOST}, "challenges": [offered]}
+    ca.script(f"/authorization/{number}", Scripted(200, msgspec.json.encode(shown)))
+
+    drive(challenges, "web", made.metadata.name)
+    drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=3))
+    assert the_challenge(stores).status.reason.endswith("HTTP-01 challenge: connection: refused")
+
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=12))[0] == "Answer"
+    assert drive(challenges, "web", made.metadata.name, NOW + timedelta(seconds=14)) == ["Look", "Done"]
+    assert the_challenge(stores).status.state is ACMEState.VALID
 
 
 @pytest.mark.usefixtures("ordered")
@@ -436,6 +556,173 @@ def test_an_order_that_the_ca_forgot_is_deleted(
 
     assert drive(orders, "web", "shop-1-1234") == ["Poll", "gone"]
     assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+def test_a_ca_that_forgets_each_order_is_not_asked_for_more_and_more(
+    ca: FakeCA, ready: Callable[..., None], world: World, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    """At once for whoever has lost one, and then with pauses, which the request tells."""
+    ready()
+    put(request())
+    requests, gone = RequestController(world), problem("malformed", 404, "not found")
+    for number in range(1, 20):
+        ca.script(f"/authorization/{number}", *(gone,) * 9)
+    for _ in range(10):
+        drive(requests, "web", "shop-1")
+        for one in stores.orders.values():
+            drive(orders, "web", one.metadata.name)
+
+    assert len(ca.requests("/new-order")) == 3
+    waiting = stores.requests.get("web", "shop-1")
+    assert waiting is not None
+    told = find_condition(waiting.status.conditions, "Ready")
+    assert told is not None
+    assert told.message.endswith("a new order will be started (next attempt at 12:00:05 UTC)")
+
+
+@pytest.fixture
+def issued(ca: FakeCA, ordered: None, world: World, stores: Stores, put: Put) -> str:
+    """An order that the CA has issued; the number of it."""
+    made, (number,) = the_challenge(stores), ca.orders
+    put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+    ca.orders[number] |= {"status": "valid", "certificate": f"{ca.root}/certificate/{number}"}
+    world.seen.drop(the_order(stores).metadata.uid)
+    return number
+
+
+def test_a_certificate_that_is_not_there_yet_is_waited_for(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores
+) -> None:
+    """Another order would be another certificate, of which CAs allow few."""
+    ca.script(f"/certificate/{issued}", problem("malformed", 404, "certificate not found"))
+    with pytest.raises(Transient, match="says that it is issued, and does not have it there"):
+        drive(orders, "web", "shop-1-1234")
+
+    assert drive(orders, "web", "shop-1-1234")[0] == "Download"
+    assert the_order(stores).status.state is ACMEState.VALID
+
+
+def test_a_certificate_that_is_gone_with_its_order_is_ordered_anew(
+    ca: FakeCA, issued: str, orders: OrderController
+) -> None:
+    assert orders.observe("web", "shop-1-1234") is not None
+    gone = problem("malformed", 404, "not found")
+    ca.script(f"/certificate/{issued}", gone)
+    ca.script(f"/order/{issued}", Scripted(200, msgspec.json.encode(ca.orders[issued])), gone)
+
+    assert drive(orders, "web", "shop-1-1234") == ["Poll", "Download", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("expires", "end"),
+    [(NOW - timedelta(seconds=1), "gone"), (NOW + timedelta(hours=1), "Done")],
+    ids=["over", "not yet"],
+)
+def test_an_order_that_is_invalid_because_it_has_expired_is_made_anew(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores, expires: datetime, end: str
+) -> None:
+    """Another invalid one has failed."""
+    ca.orders[issued] |= {"status": "invalid", "expires": expires.isoformat()}
+
+    assert drive(orders, "web", "shop-1-1234") == ["Poll", end]
+    assert all(one.status.state is ACMEState.INVALID for one in stores.orders.values())
+
+
+def test_an_alternate_chain_that_is_gone_costs_no_certificate(
+    ca: FakeCA, issued: str, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    """The chain that is offered first is as good as where none is preferred."""
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    assert found.spec.acme is not None
+    acme = msgspec.structs.replace(found.spec.acme, preferred_chain="Another Root")
+    put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
+
+    assert drive(orders, "web", "shop-1-1234")[:2] == ["Poll", "Download"]
+    assert the_order(stores).status.state is ACMEState.VALID
+    assert ca.requests("/other/1")
+
+
+@pytest.fixture
+def respecified(stores: Stores, put: Put) -> Callable[[], None]:
+    """Have the Order say that it was made by another spec of its issuer than there is now."""
+
+    def set_up() -> None:
+        one = the_order(stores)
+        metadata = msgspec.structs.replace(one.metadata, annotations={ISSUER_REVISION: "0-before"})
+        put(msgspec.structs.replace(one, metadata=metadata))
+
+    return set_up
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize("proven", [False, True], ids=["to be proven", "to be finalized"])
+def test_an_account_that_the_order_is_not_of_is_no_reason_to_register_anew(
+    ca: FakeCA,
+    orders: OrderController,
+    challenges: ChallengeController,
+    respecified: Callable[[], None],
+    world: World,
+    stores: Stores,
+    put: Put,
+    events: Events,
+    *,
+    proven: bool,
+) -> None:
+    """The issuer has changed in the middle: it stays ready, and its Order is made anew."""
+    respecified()
+    made, (number,) = the_challenge(stores), ca.orders
+    ca.orders[number]["status"] = "ready"
+    world.progress.put(made.metadata.uid, Progress(since=NOW, due=NOW, looked=True, reachable=True))
+    unknown = problem("accountDoesNotExist", 400)
+    if proven:
+        put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+        ca.script(f"/finalize/{number}", unknown)
+    else:
+        ca.script(f"/challenge/{number}", unknown)
+
+        assert drive(challenges, "web", made.metadata.name) == ["EnsureRoute", "Answer", "Done"]
+        assert the_challenge(stores).status.state is ACMEState.EXPIRED
+
+    assert drive(orders, "web", "shop-1-1234")[-1] == "gone"
+    assert condition_of(stores)[0] == "True"
+    assert events()[-1][:2] == ("Warning", "StartedOver")
+
+
+@pytest.mark.usefixtures("ordered")
+def test_an_order_of_this_issuer_tells_that_its_account_is_gone(
+    ca: FakeCA, orders: OrderController, stores: Stores, put: Put
+) -> None:
+    made, (number,) = the_challenge(stores), ca.orders
+    put(msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, state=ACMEState.VALID)))
+    ca.script(f"/finalize/{number}", problem("accountDoesNotExist", 400))
+
+    with pytest.raises(AccountGone):
+        drive(orders, "web", "shop-1-1234")
+    assert condition_of(stores)[:2] == ("False", "ErrVerifyACMEAccount")
+
+
+def test_a_ca_that_never_knows_what_it_has_registered_is_not_asked_in_circles(
+    ca: FakeCA, ready: Callable[..., None], issuers: IssuerController, orders: OrderController, put: Put
+) -> None:
+    """Registering wakes the Orders, whose refusal would have it registered again, and so on."""
+    ready()
+    put(order())
+    ca.script("/new-order", *(problem("accountDoesNotExist", 400) for _ in range(30)))
+    before = len(ca.requests("/new-account"))
+    for second in range(20):
+        with pytest.raises(AccountGone):
+            drive(orders, "web", "shop-1-1234", NOW + timedelta(seconds=second))
+        drive(issuers, "web", "letsencrypt", NOW + timedelta(seconds=second))
+    registered = [
+        one for one in ca.requests("/new-account")[before:] if "onlyReturnExisting" not in (one.payload or {})
+    ]
+
+    assert len(registered) == 1
+
+    with pytest.raises(AccountGone):
+        drive(orders, "web", "shop-1-1234", NOW + timedelta(minutes=2))
+    assert drive(issuers, "web", "letsencrypt", NOW + timedelta(minutes=2)) == ["Register", "Done"]
 
 
 OVER_DNS = ACMESolver(dns01=DNS01Solver(rfc2136=RFC2136(nameserver="127.0.0.1:1")))

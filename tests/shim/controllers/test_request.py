@@ -84,6 +84,30 @@ def test_what_the_issuer_adds(acme: dict[str, Any], duration: str | None, profil
     assert (spec.duration, spec.profile) == (duration, profile)
 
 
+@pytest.mark.parametrize(
+    ("state", "orders"),
+    [
+        pytest.param(ACMEState.PENDING, 1, id="under way"),
+        pytest.param(ACMEState.VALID, 1, id="valid"),
+        pytest.param(ACMEState.ERRORED, 2, id="failed by it"),
+    ],
+)
+def test_an_issuer_that_changes_what_it_adds_has_nothing_ordered_twice(
+    controller: RequestController, stores: Stores, put: Put, state: ACMEState, orders: int
+) -> None:
+    """What is under way is finished; the next issuance goes by the change, or this one if it has failed already."""
+    put(issuer(profile="classic"))
+    put(request())
+    drive(controller, "web", "shop-1")
+    (made,) = stores.orders.values()
+    put(with_status(made, OrderStatus(state=state)))
+    put(issuer(profile="shortlived"))
+
+    drive(controller, "web", "shop-1")
+
+    assert len(stores.orders.values()) == orders
+
+
 def test_an_order_whose_answer_was_lost_is_found(controller: RequestController, stores: Stores, put: Put) -> None:
     """Creating it again finds it, and tells nothing twice."""
     put(issuer())
