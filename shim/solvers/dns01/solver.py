@@ -118,7 +118,9 @@ class DNS01:
         def work() -> None:
             zones = self._zones_for(solver)
             at = solver.nameservers or (zones.questions.asked() if self._settings.recursive_only else ())
-            Propagation(zones, at).check(record_name(challenge), challenge.spec.key)
+            # acme-dns writes to the target of the CNAME whatever the strategy is.
+            in_place = solver.cname_strategy != "Follow" and solver.acme_dns is None
+            Propagation(zones, at, in_place).check(record_name(challenge), challenge.spec.key)
 
         self._run("check", challenge, work)
 

@@ -251,6 +251,11 @@ def seen(zones: Zones) -> None:
     Propagation(zones).check(RECORD, "x")
 
 
+def unfollowed(zones: Zones) -> None:
+    """Look for a value that was written beside a CNAME."""
+    Propagation(zones, in_place=True).check(RECORD, "x")
+
+
 def lame(zones: Zones) -> None:
     """Look for the value once the zone is known, and its server has stopped answering."""
     Propagation(zones, (f"{FIRST}:{zones.questions.port}",)).check(RECORD, "x")
@@ -329,6 +334,7 @@ SAID: Final[tuple[tuple[str, Hear], ...]] = (
     ("resolver-silent", lambda _: resolved(Server(code=dns.rcode.REFUSED))),
     ("no-address", lambda _: resolved(Server())),
     ("no-address", lambda _: resolved(Server({(HOST, "TXT"): ['"x"']}))),
+    ("cname-unfollowed", lambda _: looked_up(unfollowed, aliased({RECORD: "b.example"}))),
     ("not-propagated", lambda _: looked_up(seen, Server(zones=("example",)))),
     ("nameserver-silent", lambda _: looked_up(lame, Server(silent=True))),
     ("zone-unknown", lambda _: looked_up(seen, Server(), resolver_is_silent=True)),

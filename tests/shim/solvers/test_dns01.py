@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 from certs.api.challenge import Challenge
 from certs.api.issuer import (
     RFC2136,
+    AcmeDNS,
     ACMESolver,
     AnyIssuer,
     ClusterIssuer,
@@ -222,6 +224,28 @@ def test_a_cname_is_followed_only_when_the_issuer_says_so(dns01: DNS01, world: W
     dns01.present(asked("b", solver=following), issuer(), nobody)
 
     assert [change.name for change in written.changes] == [NAME, f"x.{ZONE}"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "provider", "told"),
+    [
+        pytest.param(None, {}, ["set cnameStrategy: Follow"], id="not followed"),
+        pytest.param("Follow", {}, [], id="followed"),
+        pytest.param(None, {"rfc2136": None, "acme_dns": AcmeDNS("https://a.test", TSIG)}, [], id="acme-dns"),
+    ],
+)
+def test_a_cname_that_hides_the_value_is_told(
+    dns01: DNS01, world: World, strategy: str | None, provider: dict[str, Any], told: list[str]
+) -> None:
+    """Where the value was written at the name itself; acme-dns writes at the target in any case."""
+    world.servers[ADDRESS].records[NAME, "CNAME"] = [f"x.{ZONE}."]
+    assert SOLVER.dns01 is not None
+    solver = ACMESolver(dns01=msgspec.structs.replace(SOLVER.dns01, cname_strategy=strategy, **provider))
+
+    with pytest.raises(NotYet) as raised:
+        dns01.check(asked("a", solver=solver))
+
+    assert re.findall("set cnameStrategy: Follow", str(raised.value)) == told
 
 
 def test_ambient_credentials_are_for_cluster_issuers(dns01: DNS01, written: Written) -> None:
