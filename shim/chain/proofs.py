@@ -250,6 +250,17 @@ DNS: Final[tuple[Symptom, ...]] = (
         solver="DNS-01",
     ),
     told(
+        "nameserver-lame",
+        Place.DNS,
+        r"is not responsible for",
+        example='DNS record for "_acme-challenge.a.example" not yet propagated: 192.0.2.53:53 is not responsible for '
+        "_acme-challenge.a.example",
+        cause="The nameservers to which the zone is delegated do not have it (any more): a lame delegation.",
+        mend="Correct the NS records of the zone, at its parent above all, or set the zone up there: "
+        "dig +trace NS {host}",
+        solver="DNS-01",
+    ),
+    told(
         "nameserver-silent",
         Place.DNS,
         r"not yet propagated: |cannot ask whether .* CNAME",

@@ -72,7 +72,14 @@ class Propagation:
 
     def _everywhere(self, servers: tuple[str, ...], name: str, value: str, *, recurse: bool) -> set[str]:
         """Ask all; return the names that a CNAME leads to, where the value is to be looked for instead."""
-        answers = together(lambda one: self.zones.questions.ask(one, name, "TXT", recurse=recurse), servers)
+        questions = self.zones.questions
+
+        def ask(server: str) -> dns.message.Message:
+            if recurse:
+                return questions.ask(server, name, "TXT", recurse=True)
+            return questions.ask_responsible(server, name, "TXT")
+
+        answers = together(ask, servers)
         silent = [str(answer) for answer in answers if isinstance(answer, NoAnswer)]
         if len(silent) == len(answers):
             raise NotYet(f'DNS record for "{name}" not yet propagated: {silent[0] if silent else "nobody to ask"}')

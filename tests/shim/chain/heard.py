@@ -261,6 +261,18 @@ def lame(zones: Zones) -> None:
     Propagation(zones, (f"{FIRST}:{zones.questions.port}",)).check(RECORD, "x")
 
 
+def delegated_lamely() -> str:
+    """Return what is said when the server of a zone that is known has the zone no more."""
+    server = Server(zones=("example",))
+
+    def act(zones: Zones) -> None:
+        zones.zone(RECORD)
+        server.is_lame = True
+        Propagation(zones).check(RECORD, "x")
+
+    return looked_up(act, server)
+
+
 def aliased(names: dict[str, str]) -> Server:
     """Return the server of a zone with these CNAMEs."""
     return Server({(name, "CNAME"): [f"{target}."] for name, target in names.items()}, zones=("example",))
@@ -336,6 +348,7 @@ SAID: Final[tuple[tuple[str, Hear], ...]] = (
     ("no-address", lambda _: resolved(Server({(HOST, "TXT"): ['"x"']}))),
     ("cname-unfollowed", lambda _: looked_up(unfollowed, aliased({RECORD: "b.example"}))),
     ("not-propagated", lambda _: looked_up(seen, Server(zones=("example",)))),
+    ("nameserver-lame", lambda _: delegated_lamely()),
     ("nameserver-silent", lambda _: looked_up(lame, Server(silent=True))),
     ("zone-unknown", lambda _: looked_up(seen, Server(), resolver_is_silent=True)),
     ("cname-loop", lambda _: looked_up(target, aliased({RECORD: "b.example", "b.example": RECORD}))),

@@ -62,13 +62,24 @@ def test_a_secondary_that_lags_is_named(world: World) -> None:
     assert str(raised.value) == f'DNS record for "{NAME}" not yet propagated: {lagging} does not have it'
 
 
-@pytest.mark.parametrize("broken", ["silent", "lame"])
+@pytest.mark.parametrize("broken", ["silent", "refuses", "lame"])
 def test_a_broken_secondary_does_not_stop_it(world: World, broken: str) -> None:
     """The CA asks another, too."""
     server = world.servers[SECOND]
-    server.silent, server.code = broken == "silent", dns.rcode.REFUSED
+    server.silent, server.is_lame = broken == "silent", broken == "lame"
+    server.code = dns.rcode.REFUSED if broken == "refuses" else dns.rcode.NOERROR
 
     propagation(world).check(NAME, VALUE)
+
+
+def test_nobody_who_is_responsible_is_not_yet(world: World) -> None:
+    look = propagation(world)
+    look.zones.zone(NAME)
+    for address in (FIRST, SECOND):
+        world.servers[address].is_lame = True
+
+    with pytest.raises(NotYet, match=rf"127\.0\.0\.\d:\d+ is not responsible for {NAME}"):
+        look.check(NAME, VALUE)
 
 
 def test_nobody_who_answers_is_not_yet(world: World) -> None:
