@@ -26,7 +26,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from certs.api.challenge import Challenge
-from certs.api.issuer import ACMESolver, AnyIssuer
+from certs.api.issuer import ACMEIssuer, ACMESolver, AnyIssuer
+from certs.api.order import Order
 from certs.decide.challengeend import end
 from certs.decide.challengestatus import (
     PRESENTING,
@@ -54,7 +55,8 @@ from certs.decide.challengesteps import (
     Step,
     is_dns,
 )
-from certs.decide.solver import is_chosen_from
+from certs.decide.direction import overridden
+from certs.decide.solver import HTTP_01, choose, is_chosen_from, offered_for
 from certs.decide.solverpod import Obstacle
 from certs.durations import parse_duration
 from certs.outcomes import Outcome, Permanent, Wait, WaitingForUser
@@ -104,6 +106,18 @@ def decide(observed: ObservedChallenge, now: datetime) -> Step | Outcome:
         return first
     if progress is None or not progress.looked:
         return Look()
+    return _go_on(observed, progress, now)
+
+
+def _go_on(observed: ObservedChallenge, progress: Progress, now: datetime) -> Step | Outcome:
+    """Make the way, see that it works, and wait for the CA's word."""
+    challenge = observed.challenge
+    if _is_to_go_elsewhere(observed, progress):
+        ref = challenge.spec.issuer_ref
+        return Discard(
+            f'{ref.effective_kind} "{ref.name}" has another solver for "{challenge.spec.dns_name}" by now; '
+            "its Order makes another Challenge"
+        )
     if not observed.route_ready:
         return _present(observed, progress, now) if is_dns(challenge) else _ensure_route(challenge, progress, now)
     if progress.answered:
@@ -143,6 +157,30 @@ def foreign_solver(challenge: Challenge, issuer: AnyIssuer | None) -> str:
     which = f'{ref.effective_kind} "{ref.name}"'
     has = f"{which} does not have the solver of this Challenge" if acme is not None else f"{which} is not there"
     return f'cannot use DNS credentials for "{name}": {has}, and only the issuer says where they go'
+
+
+def is_respecified(challenge: Challenge, order: Order, acme: ACMEIssuer) -> bool:
+    """Would the Order choose another solver for this Challenge over HTTP, if it made it now?
+
+    What the CA offers for the name is not known here, so a solver is the same that is chosen by either guess.
+    """
+    spec, annotations = challenge.spec, order.metadata.annotations
+    offered = offered_for(spec.dns_name)
+    for guess in (offered, tuple(one for one in offered if one.type == HTTP_01)):
+        chosen = choose(acme.solvers, spec.dns_name, order.metadata.labels, guess)
+        try:
+            if chosen is not None and overridden(chosen.solver, annotations) == spec.solver:
+                return False
+        except WaitingForUser:
+            return False  # no other could be made
+    return True
+
+
+def _is_to_go_elsewhere(observed: ObservedChallenge, progress: Progress) -> bool:
+    """Does it get nowhere by a solver that somebody has corrected in the issuer?  One that works goes on."""
+    if not (observed.respecified and observed.replaceable) or progress.answered or progress.reachable:
+        return False
+    return not observed.route_ready or progress.checks > 0 or observed.obstacle is not None
 
 
 def _present(observed: ObservedChallenge, progress: Progress, now: datetime) -> Step | Outcome:

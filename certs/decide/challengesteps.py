@@ -49,7 +49,8 @@ class Progress:
 class ObservedChallenge:
     """A Challenge, its issuer, whether the way to it stands, and what this process remembers.
 
-    `complete` tells whether its Order has all its Challenges, `replaceable` whether the Order would make another one.
+    `complete` tells whether its Order has all its Challenges, `replaceable` whether the Order would make another one,
+    `respecified` whether that would be by another solver: over HTTP, where a Challenge goes by its copy.
     `clear` tells whether nothing of HTTP-01 is left that must not outlive it, `obstacle` why nobody can answer yet
     though the way stands; the end of it wakes the Challenge.
     `grace` is how long to wait when nobody can be reached from here, though the CA may see it otherwise; `over` is what
@@ -62,6 +63,7 @@ class ObservedChallenge:
     progress: Progress | None = None
     complete: bool = True
     replaceable: bool = False
+    respecified: bool = False
     clear: bool = True
     obstacle: Obstacle | None = None
     answerable_since: datetime | None = None  # where that is later than the beginning

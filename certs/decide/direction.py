@@ -9,6 +9,7 @@ stands.  They change nothing of who may use which credentials: a solver over DNS
     the profile changed, all is well                                     a new certificate (as for spec.duration)
     an override changed, all is well                                     the next issuance goes by it
     the issuer's own profile or solver changed                           the next issuance goes by it
+    its solver changed while a Challenge gets nowhere by the old one     the Challenge is made anew
 """
 
 from __future__ import annotations

@@ -11,15 +11,17 @@ A Certificate that is valid gets none: those of an installation that was taken o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from certs.api.certificate import Certificate
+from certs.api.certificate import Certificate, CertificateSpec
 from certs.api.issuer import ACMEIssuer, ACMESolver, HTTP01Solver
 from certs.api.meta import is_true
 from certs.decide.challenge import unsupported
 from certs.decide.direction import overridden
 from certs.decide.solver import choose, offered_for
 from certs.outcomes import DONE, Done, WaitingForUser
+from certs.pki.names import canonical_dns_names, read_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,21 @@ def looked_at(certificate: Certificate, acme: ACMEIssuer) -> Iterator[str]:
 
 
 def _over_http(certificate: Certificate, acme: ACMEIssuer) -> Iterator[tuple[str, ACMESolver]]:
-    spec = certificate.spec
-    for name in (*spec.dns_names, *spec.ip_addresses) or ((spec.common_name,) if spec.common_name else ()):
+    for name in _names(certificate.spec):
         chosen = choose(acme.solvers, name, certificate.metadata.labels, offered_for(name))
         solver = _bent(chosen.solver, certificate) if chosen is not None else None
         if solver is not None and solver.http01 is not None and not unsupported("HTTP-01", name, solver):
             yield name, solver
+
+
+def _names(spec: CertificateSpec) -> Iterator[str]:
+    """Yield the names as the order will have them; one that is written otherwise no Ingress takes, or is another's."""
+    if not (spec.dns_names or spec.ip_addresses) and spec.common_name:
+        yield spec.common_name.lower()
+    yield from canonical_dns_names(spec.dns_names)
+    for address in spec.ip_addresses:
+        with suppress(ValueError):  # the Certificate tells
+            yield str(read_address(address))
 
 
 def _bent(solver: ACMESolver, certificate: Certificate) -> ACMESolver | None:

@@ -237,6 +237,18 @@ DNS: Final[tuple[Symptom, ...]] = (
         solver="DNS-01",
     ),
     told(
+        "cname-unfollowed",
+        Place.DNS,
+        r"set cnameStrategy: Follow",
+        example='DNS record for "b.example" not yet propagated: 192.0.2.53:53 does not have it; '
+        "_acme-challenge.a.example is a CNAME of b.example, where the CA looks, and the value was not written there: "
+        "set cnameStrategy: Follow in the solver, or remove the CNAME",
+        cause="The name is delegated by a CNAME, which the solver was not told to follow.",
+        mend="Set cnameStrategy: Follow beside its provider; the credentials must be those of the zone of the target.",
+        solver="DNS-01",
+        see="[delegating a name](dns01.md#delegating-a-name)",
+    ),
+    told(
         "not-propagated",
         Place.DNS,
         r"not yet propagated(?!: )|not yet propagated: \S+ does not have it",
@@ -244,6 +256,17 @@ DNS: Final[tuple[Symptom, ...]] = (
         cause="The named server does not have the value yet, or never will.",
         mend="Wait some minutes. If it stays so: is it a secondary that is not told of changes? It is asked by: "
         "dig TXT _acme-challenge.{host}",
+        solver="DNS-01",
+    ),
+    told(
+        "nameserver-lame",
+        Place.DNS,
+        r"is not responsible for",
+        example='DNS record for "_acme-challenge.a.example" not yet propagated: 192.0.2.53:53 is not responsible for '
+        "_acme-challenge.a.example",
+        cause="The nameservers to which the zone is delegated do not have it (any more): a lame delegation.",
+        mend="Correct the NS records of the zone, at its parent above all, or set the zone up there: "
+        "dig +trace NS {host}",
         solver="DNS-01",
     ),
     told(

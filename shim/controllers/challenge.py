@@ -15,11 +15,12 @@ from certs.api.issuer import AnyIssuer
 from certs.api.meta import controller_of
 from certs.api.order import ACMEState, Order
 from certs.decide import challenge as decision
-from certs.decide.challenge import answered, check_pause, foreign_solver, routed
+from certs.decide.challenge import answered, check_pause, foreign_solver, is_respecified, routed
 from certs.decide.challengeend import cleanup_failed, cleanup_goes_on
 from certs.decide.challengestatus import concluded, explained, verdict
 from certs.decide.challengesteps import (
     FINALIZER,
+    FINALIZERS,
     UNDERWAY_LOOK,
     AddFinalizer,
     Answer,
@@ -84,6 +85,7 @@ class ChallengeController:
             progress=self._world.progress.get(challenge.metadata.uid),
             complete=order is None or not is_dns(challenge) or self._is_complete(order),
             replaceable=order is not None and not order.status.state.is_final,
+            respecified=not is_over and self._is_respecified(challenge, order, issuer),
             clear=not is_over or is_dns(challenge) or self._http01.is_clear(challenge),
             obstacle=self._http01.waits_for(challenge) if answered_by_us else None,
             answerable_since=self._http01.answers_since(challenge) if answered_by_us else None,
@@ -101,6 +103,17 @@ class ChallengeController:
         """Has the Order all its Challenges?"""
         challenges = tuple(self._world.stores.challenges.by_index(OWNER, order.metadata.uid))
         return not without_challenge(order, challenges)
+
+    def _is_respecified(self, challenge: Challenge, order: Order | None, issuer: AnyIssuer | None) -> bool:
+        acme = issuer.spec.acme if issuer is not None else None
+        if (
+            order is None
+            or acme is None
+            or is_dns(challenge)
+            or not FINALIZERS.isdisjoint(challenge.metadata.finalizers)
+        ):
+            return False  # what has a finalizer is another's, and goes by whether its pod answers
+        return is_respecified(challenge, order, acme)
 
     def _is_ready(self, challenge: Challenge) -> bool:
         if is_dns(challenge):

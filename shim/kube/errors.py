@@ -63,6 +63,8 @@ class NoCredentials(KubeError):
 # A role that each API server has, makes anew when it is gone, and binds to everybody who is logged in: where it is not
 # found, the authorizer has not read the roles yet (Kubernetes, "Using RBAC Authorization", "Default roles").
 _NO_ROLES_YET: Final = 'clusterrole.rbac.authorization.k8s.io "system:basic-user" not found'
+# How the API server says that a webhook, or a ValidatingAdmissionPolicy, has refused.
+_ADMISSION: Final = ("denied the request", "denied request")
 _BY_CODE: dict[int, type[KubeError]] = {
     400: Invalid,
     401: Forbidden,
@@ -96,7 +98,11 @@ def from_status(attempt: str, code: int, body: bytes, retry_after: float | None 
 
 
 def as_failure(error: KubeError) -> Transient | Permanent:
-    """Return the failure class of an API error that a controller did not handle itself."""
-    if isinstance(error, Invalid):
+    """Return the failure class of an API error that a controller did not handle itself.
+
+    What an admission webhook or policy refuses is not wrong by itself, whatever the status that it chooses: the policy
+    may change, or what it goes by, and no watch tells of either.
+    """
+    if isinstance(error, Invalid) and not any(sign in str(error) for sign in _ADMISSION):
         return Permanent(str(error), reason="InvalidObject")
     return Transient(str(error), reason="KubernetesAPI")

@@ -39,6 +39,7 @@ class Server:
     silent: bool = False
     code: dns.rcode.Rcode = dns.rcode.NOERROR
     truncated: bool = False
+    is_lame: bool = False  # it knows of nothing, and refers upwards to the root
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # transport, name, type
 
     def answer(self, query: dns.message.Message, transport: str) -> dns.message.Message | None:
@@ -53,6 +54,8 @@ class Server:
             response.set_rcode(self.code)
         elif self.truncated and transport == "udp":
             response.flags |= dns.flags.TC
+        elif self.is_lame:
+            response.authority.append(dns.rrset.from_text(".", 60, "IN", "NS", "a.root.test."))
         elif not self._refer(response, name):
             self._look_up(response, name, kind)
         return response

@@ -163,6 +163,22 @@ def test_a_name_can_be_delegated(zone: Zone) -> None:
     assert not zone.named.values(target)
 
 
+def test_a_delegation_that_is_not_followed_is_told(zone: Zone) -> None:
+    """The server takes the value beside the CNAME, and forgets it."""
+    host, target = zone.host(), f"{secrets.token_hex(4)}.{DELEGATED}"
+    zone.named.put(ZONE, f"_acme-challenge.{host}", "CNAME", f"{target}.")
+    zone.issuer()
+    zone.certificate(host)
+    said = f"_acme-challenge.{host} is a CNAME of {target}, where the CA looks, and the value was not written there"
+    eventually(lambda: said in zone.reason(), "the reason")
+
+    zone.issuer(cnameStrategy="Follow")
+
+    zone.shop.issued("site", seconds=15)
+    eventually(lambda: not zone.shop.all("Challenge"), "the Challenge is gone")
+    assert not zone.named.values(target)
+
+
 def test_a_key_that_is_mended_is_used_at_once(zone: Zone) -> None:
     """The reason says what is wrong; the moment the Secret is right, it goes on."""
     zone.key("aHVudGVyMg==")

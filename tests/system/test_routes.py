@@ -237,6 +237,40 @@ def test_a_gateway_that_does_not_take_the_route_is_told(shop: Shop, cluster: Clu
     assert "wrong status code '404'" in said
 
 
+# -- another way -----------------------------------------------------------------------------------------------------
+
+POD: Final = {"metadata": {"labels": {"team": "web"}}, "spec": {"nodeSelector": {"edge": "true"}}}
+
+
+@pytest.mark.parametrize(
+    ("solver", "said"),
+    [
+        pytest.param({"ingress": {"ingressClassName": "nobody", "podTemplate": POD}}, "'404'", id="class"),
+        pytest.param({"ingress": {"name": "absent"}}, "does not exist in this namespace", id="name"),
+        pytest.param({"gatewayHTTPRoute": {"parentRefs": [{"name": "nobody"}]}}, "'404'", id="gateway"),
+    ],
+)
+def test_a_solver_that_is_corrected_in_the_issuer_counts_at_once(
+    shop: Shop, cluster: Cluster, solver: dict[str, Any], said: str
+) -> None:
+    """The Challenge that got nowhere is replaced, and only then."""
+    with gateway.installed(cluster):
+        host = shop.host()
+        issuer(shop, solver)
+        certificate(shop, host)
+        waits_for(shop, said)
+        (first,) = shop.all("Challenge")
+        assert "Discarded" not in [reason for reason, _ in shop.events("Challenge")]
+
+        issuer(shop, {"ingress": {"ingressClassName": cluster.ingress_class}})
+
+        assert shop.issued("web-tls").leaf.dns_names == (host,)
+
+    discarded = [message for reason, message in shop.events("Challenge") if reason == "Discarded"]
+    assert discarded == [f'Issuer "pebble" has another solver for "{host}" by now; its Order makes another Challenge']
+    assert first["spec"]["solver"]["http01"].keys() == solver.keys()
+
+
 # -- routes of our own -----------------------------------------------------------------------------------------------
 
 

@@ -23,10 +23,14 @@ class NotYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
-    """How to look.  With `at` (resolvers, `ip:port` or `https://…`) those alone are asked."""
+    """How to look.  With `at` (resolvers, `ip:port` or `https://…`) those alone are asked.
+
+    `in_place` tells that the value was written at the name itself, wherever a CNAME may lead from there.
+    """
 
     zones: Zones
     at: tuple[str, ...] = ()
+    in_place: bool = False
 
     def check(self, name: str, value: str) -> None:
         """Return when the value is seen at the name by all who were asked; raises NotYet.  Blocks for some seconds."""
@@ -37,6 +41,19 @@ class Propagation:
                 self._follow(name, value)
         except Transient as error:
             raise NotYet(str(error)) from error
+        except NotYet as problem:
+            target = self._elsewhere(name)
+            if not target:
+                raise
+            why = f"{name} is a CNAME of {target}, where the CA looks, and the value was not written there"
+            raise NotYet(f"{problem}; {why}: set cnameStrategy: Follow in the solver, or remove the CNAME") from problem
+
+    def _elsewhere(self, name: str) -> str:
+        """Return where a CNAME leads from the value, which servers ignore beside it (RFC 2136 §3.4.2.2), or nothing."""
+        try:
+            return self.zones.alias(name) if self.in_place else ""
+        except Transient:
+            return ""
 
     def _follow(self, name: str, value: str) -> None:
         seen: list[str] = []
@@ -55,7 +72,14 @@ class Propagation:
 
     def _everywhere(self, servers: tuple[str, ...], name: str, value: str, *, recurse: bool) -> set[str]:
         """Ask all; return the names that a CNAME leads to, where the value is to be looked for instead."""
-        answers = together(lambda one: self.zones.questions.ask(one, name, "TXT", recurse=recurse), servers)
+        questions = self.zones.questions
+
+        def ask(server: str) -> dns.message.Message:
+            if recurse:
+                return questions.ask(server, name, "TXT", recurse=True)
+            return questions.ask_responsible(server, name, "TXT")
+
+        answers = together(ask, servers)
         silent = [str(answer) for answer in answers if isinstance(answer, NoAnswer)]
         if len(silent) == len(answers):
             raise NotYet(f'DNS record for "{name}" not yet propagated: {silent[0] if silent else "nobody to ask"}')

@@ -66,6 +66,17 @@ class Questions:
             raise NoAnswer(f"{server} answers {dns.rcode.to_text(answer.rcode())} about {name}")
         return answer
 
+    def ask_responsible(self, server: str, name: str, kind: str) -> dns.message.Message:
+        """Return the answer of a server of the name's zone; NoAnswer, too, when it only points elsewhere.
+
+        Servers that have lost a zone, or never had it, refuse, or refer to the root as if that were an answer
+        (RFC 8499 §7, "Lame delegation", "Upward referral"); what is there or not, they cannot know.
+        """
+        answer = self.ask(server, name, kind, recurse=False)
+        if not (answer.answer or answer.flags & dns.flags.AA or answer.rcode() or _has_soa(answer)):
+            raise NoAnswer(f"{server} is not responsible for {name}")
+        return answer
+
     def asked(self) -> tuple[str, ...]:
         """Return the recursive servers."""
         return self.resolvers or system_resolvers()
@@ -148,6 +159,10 @@ def together(what: Callable[[OneT], AnswerT], these: Iterable[OneT], *, most: in
         return [one(this) for this in listed]
     with ThreadPoolExecutor(min(most, len(listed)), thread_name_prefix="dns") as pool:
         return list(pool.map(one, listed))
+
+
+def _has_soa(answer: dns.message.Message) -> bool:
+    return any(rrset.rdtype == dns.rdatatype.SOA for rrset in answer.authority)
 
 
 def _is_url(server: str) -> bool:

@@ -172,6 +172,17 @@ class _Raced(Transient):
     """The sets are no longer those that were read."""
 
 
+def _bad_batch(attempt: str, said: str) -> Failure:
+    """Return why a batch was refused, of which only AWS' words tell: most of the time it is a race."""
+    if "not permitted in zone" in said:
+        return WaitingForUser(f"{attempt}: the name does not lie in the hosted zone: correct route53.hostedZoneID")
+    if "conflicting RRSet of type CNAME" in said:
+        return WaitingForUser(
+            f"{attempt}: a CNAME is set there: set cnameStrategy: Follow in the solver, or remove the CNAME"
+        )
+    return _Raced(f"{attempt}: they are no longer what was read")
+
+
 def _batch(attempt: str, change: Change, sets: tuple[_Set, ...]) -> list[dict[str, Any]]:
     """Return the changes that make it so; none when it is so."""
     add, remove = ({quoted(value) for value in values} for values in (change.add, change.remove))
@@ -288,7 +299,7 @@ class SDK:
         code = str(response.get("Error", {}).get("Code", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code == "InvalidChangeBatch":
-            return _Raced(f"{attempt}: they are no longer what was read")
+            return _bad_batch(attempt, str(response.get("Error", {}).get("Message", "")))
         if code in _LATER or status >= 500 or status == 429:
             return Transient(f"{attempt}: AWS could not do it now ({code})")
         if code in _CREDENTIALS or status in {401, 403}:

@@ -86,6 +86,7 @@ class DNS01:
         self._wake = wake
         self._lock = threading.Lock()
         self._stripes = tuple(threading.Lock() for _ in range(_STRIPES))
+        self._targets = tuple(threading.Lock() for _ in range(_STRIPES))
         self._placed: dict[str, _Placed] = {}
         self._zones: dict[tuple[str, ...], Zones] = {}
 
@@ -118,7 +119,9 @@ class DNS01:
         def work() -> None:
             zones = self._zones_for(solver)
             at = solver.nameservers or (zones.questions.asked() if self._settings.recursive_only else ())
-            Propagation(zones, at).check(record_name(challenge), challenge.spec.key)
+            # acme-dns writes to the target of the CNAME whatever the strategy is.
+            in_place = solver.cname_strategy != "Follow" and solver.acme_dns is None
+            Propagation(zones, at, in_place).check(record_name(challenge), challenge.spec.key)
 
         self._run("check", challenge, work)
 
@@ -162,8 +165,16 @@ class DNS01:
         )
 
     def _turn(self, challenge: Challenge) -> threading.Lock:
-        """Return the lock of a name.  By the name before CNAMEs: two that lead to one target are written apart."""
+        """Return the lock of a name before CNAMEs: who comes second finds written what was written together."""
         return self._stripes[hash(record_name(challenge)) % _STRIPES]
+
+    def _change(self, writer: DNSWriter, change: Change) -> None:
+        """Make a change when it is the turn of the name itself, to which CNAMEs of several may lead.
+
+        The locks are others than those of `_turn`, within which this is called, so nobody waits in a circle.
+        """
+        with self._targets[hash(change.name) % _STRIPES]:
+            writer.change(change)
 
     def _write(self, challenge: Challenge, issuer: AnyIssuer, others: Iterable[Challenge]) -> None:
         name, solver = record_name(challenge), _solver(challenge)
@@ -172,7 +183,7 @@ class DNS01:
         zones = self._zones_for(solver)
         target = zones.target(name, follow=solver.cname_strategy == "Follow")
         change = Change(zone=zones.zone(target).name, name=target, add=frozenset(one.spec.key for one in together))
-        writer.change(change)
+        self._change(writer, change)
         with self._lock:
             for one in together:
                 self._placed[one.metadata.uid] = _Placed(change, writer)
@@ -182,14 +193,14 @@ class DNS01:
         gone = frozenset((challenge.spec.key,))
         if placed is not None:
             change = Change(zone=placed.change.zone, name=placed.change.name, remove=gone)
-            self._rebuilt(challenge, issuer, placed.writer).change(change)
+            self._change(self._rebuilt(challenge, issuer, placed.writer), change)
             return
         if issuer is None:
             raise WaitingForUser(why_not)
         solver, zones = _solver(challenge), self._zones_for(_solver(challenge))
         writer = self._build(challenge, issuer)
         target = zones.target(record_name(challenge), follow=solver.cname_strategy == "Follow")
-        writer.change(Change(zone=zones.zone(target).name, name=target, remove=gone))
+        self._change(writer, Change(zone=zones.zone(target).name, name=target, remove=gone))
 
     def _rebuilt(self, challenge: Challenge, issuer: AnyIssuer | None, known: DNSWriter) -> DNSWriter:
         """Return a writer with today's credentials, or the one that has written the value."""

@@ -114,7 +114,7 @@ class Zones:
     def _authoritative(self, name: str, kind: str) -> dns.message.Message:
         for server in self.zone(name).servers:
             try:
-                return self.questions.ask(server, name, kind, recurse=False)
+                return self.questions.ask_responsible(server, name, kind)
             except NoAnswer:
                 continue
         return self.questions.resolve(name, kind)
@@ -162,12 +162,17 @@ class Zones:
         raise NoAnswer(f"too many referrals, the last to {zone.name}")
 
     def _ask_any(self, zone: Zone, name: str) -> dns.message.Message | None:
+        """Return the first answer that says more about the name, else any, else None."""
+        other: dns.message.Message | None = None
         for server in zone.servers:
             try:
-                return self.questions.ask(server, name, "SOA", recurse=False)
+                answer = self.questions.ask(server, name, "SOA", recurse=False)
             except NoAnswer:
                 continue
-        return None
+            if alias_in(answer, name) or soa_in(answer, name) or _referral(answer, name, below=zone.name):
+                return answer
+            other = answer
+        return other
 
     def _servers_of(self, zone: str, by: Zone) -> tuple[str, ...]:
         """Return the servers of a child whose parent's servers have it, too, and so do not refer to it."""

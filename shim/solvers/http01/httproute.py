@@ -48,6 +48,9 @@ class GatewayRoute(OwnRoute[HTTPRoute]):
     def _existing(self, host: RoutedHost) -> HTTPRoute | None:
         return self._stores.http_routes.get(host.namespace, route_name(host.name))
 
+    def _everywhere(self) -> tuple[HTTPRoute, ...]:
+        return self._stores.http_routes.values()
+
     def _wanted(self, host: RoutedHost, owned_by: tuple[OwnerReference, ...]) -> HTTPRoute:
         return http_route(host, owned_by, self._port)
 

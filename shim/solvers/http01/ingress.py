@@ -30,6 +30,9 @@ class IngressRoute(OwnRoute[Ingress]):
     def _existing(self, host: RoutedHost) -> Ingress | None:
         return self._stores.ingresses.get(host.namespace, route_name(host.name))
 
+    def _everywhere(self) -> tuple[Ingress, ...]:
+        return self._stores.ingresses.values()
+
     def _wanted(self, host: RoutedHost, owned_by: tuple[OwnerReference, ...]) -> Ingress:
         solver = _solver(host)
         return route(host, owned_by, self._path_type(solver.ingress_class_name or solver.class_ or ""))

@@ -3,6 +3,9 @@
 It is made together with the Certificate and stays for as long as one needs it, so that no issuance waits for a proxy to
 learn it, and a renewal reloads none.  It matches the prefix, not one token: which tokens are answered, and with what,
 is the responder's business.
+
+One host may be served from several namespaces, each with a route.  Admission may refuse the second (ingress-nginx:
+"host and path … already defined"); then the first does for both, since every route leads to every responder.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from certs.api.ingress import Ingress
 from certs.api.meta import ObjectMeta, OwnerReference
 from certs.names import adler32_label
 from shim.kube.client import Client
+from shim.kube.errors import Forbidden, Invalid
 from shim.solvers.http01 import DOMAIN_LABEL, FIELD_MANAGER, SOLVER_LABEL, RoutedHost
 from shim.solvers.http01.owners import host_of, owners, route_name
 from shim.solvers.http01.responders import Entrance
@@ -34,6 +38,7 @@ class OwnRoute(ABC, Generic[RouteT]):
         self._client = client
         self._entrance = entrance
         self._turns = Turns()
+        self._refused: set[tuple[str, str]] = set()  # namespace and host
 
     def is_ready(self, challenge: Challenge) -> bool:
         """Do Service, endpoints and route stand as they should?"""
@@ -45,7 +50,7 @@ class OwnRoute(ABC, Generic[RouteT]):
 
     def stands(self, host: RoutedHost) -> bool:
         """Do they, before there is a Challenge?"""
-        return self._entrance.is_ready(host.namespace) and self._missing(host) is None
+        return self._entrance.is_ready(host.namespace) and (self._missing(host) is None or self._is_lent(host))
 
     def make(self, host: RoutedHost) -> None:
         """Apply what is missing or differs; who comes at the same time waits, and finds it made."""
@@ -53,13 +58,15 @@ class OwnRoute(ABC, Generic[RouteT]):
         self._entrance.ensure(host.namespace)
         with self._turns.of(host.namespace, host.name):
             missing = self._missing(host)
-            if missing is not None:
-                self._client.apply(missing, field_manager=FIELD_MANAGER)
+            if missing is not None and not self._is_lent(host):
+                self._apply(missing, host)
 
     def obstacle(self, challenge: Challenge) -> str:
         """Return whether the route is there, and what is said of it."""
         host = host_of(self._stores, challenge)
         existing = self._existing(host)
+        if existing is None and self._is_lent(host):
+            return ""
         if existing is None:
             kind = self._wanted(host, ()).resource.kind
             return f'{kind} "{route_name(host.name)}", the route of "{host.name}", is not there'
@@ -81,8 +88,36 @@ class OwnRoute(ABC, Generic[RouteT]):
             return wanted
         return None
 
+    def _apply(self, missing: RouteT, host: RoutedHost) -> None:
+        key = (host.namespace, host.name)
+        try:
+            self._client.apply(missing, field_manager=FIELD_MANAGER)
+        except (Forbidden, Invalid):
+            self._refused.add(key)
+            if not self._is_lent(host):
+                self._refused.discard(key)
+                raise
+        else:
+            self._refused.discard(key)
+
+    def _is_lent(self, host: RoutedHost) -> bool:
+        """Does another namespace's route stand for one that may not be made?  When it goes, ours is tried again."""
+        if (host.namespace, host.name) not in self._refused or self._existing(host) is not None:
+            return False
+        wanted = self._wanted(host, ())
+        return any(
+            one.metadata.name == wanted.metadata.name
+            and one.metadata.deletion_timestamp is None
+            and self._same(one, wanted)
+            for one in self._everywhere()
+        )
+
     @abstractmethod
     def _existing(self, host: RoutedHost) -> RouteT | None: ...
+
+    @abstractmethod
+    def _everywhere(self) -> tuple[RouteT, ...]:
+        """Return the routes of all namespaces, and perhaps others."""
 
     @abstractmethod
     def _wanted(self, host: RoutedHost, owned_by: tuple[OwnerReference, ...]) -> RouteT: ...

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -64,6 +66,26 @@ def test_names_that_are_routed(
     assert acme is not None
 
     assert list(routed_names(certificate(dns_names=names), acme)) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({"dns_names": ("B.Test", "b.test", "a.test")}, ["b.test", "a.test"], id="capital letters"),
+        pytest.param({"dns_names": (), "common_name": "A.test"}, ["a.test"], id="the common name alone"),
+        pytest.param(
+            {"dns_names": (), "ip_addresses": ("2001:DB8:0::1", "192.0.2.1", "none")},
+            ["2001:db8::1", "192.0.2.1"],
+            id="addresses",
+        ),
+    ],
+)
+def test_names_are_routed_as_the_order_has_them(fields: dict[str, Any], expected: list[str]) -> None:
+    """No Ingress takes capital letters, and the Challenge would look for the route under another name."""
+    acme = issuer(solvers=(HTTP01,)).spec.acme
+    assert acme is not None
+
+    assert [name for name, _ in routed_names(certificate(**fields), acme)] == expected
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class Fake:
         self.ambient = ambient
         self.sets: list[Set] = []
         self.races = 0  # how many batches meet somebody else first
+        self.refusal = ""  # why no batch can be
         self.server = VendorServer(
             self._handle,
             {
@@ -135,6 +136,8 @@ class Fake:
         )
 
     def _change(self, body: bytes) -> Reply:
+        if self.refusal:
+            return error(400, "InvalidChangeBatch", self.refusal)
         if self.races:
             self.races -= 1
             found = next(self.sets.pop(i) for i, one in enumerate(self.sets))

@@ -251,9 +251,26 @@ def seen(zones: Zones) -> None:
     Propagation(zones).check(RECORD, "x")
 
 
+def unfollowed(zones: Zones) -> None:
+    """Look for a value that was written beside a CNAME."""
+    Propagation(zones, in_place=True).check(RECORD, "x")
+
+
 def lame(zones: Zones) -> None:
     """Look for the value once the zone is known, and its server has stopped answering."""
     Propagation(zones, (f"{FIRST}:{zones.questions.port}",)).check(RECORD, "x")
+
+
+def delegated_lamely() -> str:
+    """Return what is said when the server of a zone that is known has the zone no more."""
+    server = Server(zones=("example",))
+
+    def act(zones: Zones) -> None:
+        zones.zone(RECORD)
+        server.is_lame = True
+        Propagation(zones).check(RECORD, "x")
+
+    return looked_up(act, server)
 
 
 def aliased(names: dict[str, str]) -> Server:
@@ -329,7 +346,9 @@ SAID: Final[tuple[tuple[str, Hear], ...]] = (
     ("resolver-silent", lambda _: resolved(Server(code=dns.rcode.REFUSED))),
     ("no-address", lambda _: resolved(Server())),
     ("no-address", lambda _: resolved(Server({(HOST, "TXT"): ['"x"']}))),
+    ("cname-unfollowed", lambda _: looked_up(unfollowed, aliased({RECORD: "b.example"}))),
     ("not-propagated", lambda _: looked_up(seen, Server(zones=("example",)))),
+    ("nameserver-lame", lambda _: delegated_lamely()),
     ("nameserver-silent", lambda _: looked_up(lame, Server(silent=True))),
     ("zone-unknown", lambda _: looked_up(seen, Server(), resolver_is_silent=True)),
     ("cname-loop", lambda _: looked_up(target, aliased({RECORD: "b.example", "b.example": RECORD}))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,13 +17,18 @@ from certs.api.issuer import (
     ACMESolver,
     DNS01Solver,
     ExternalAccountBinding,
+    HTTP01GatewayHTTPRoute,
+    HTTP01Ingress,
+    HTTP01Solver,
     Issuer,
     IssuerStatus,
+    ParentReference,
+    PodTemplate,
     SolverSelector,
 )
 from certs.api.meta import SecretKeySelector, find_condition
 from certs.api.order import ACMEState, Order
-from certs.decide.challengesteps import Progress
+from certs.decide.challengesteps import Discard, Progress
 from certs.decide.issuerrevision import ISSUER_REVISION
 from certs.outcomes import Failure, Permanent, RateLimited, Transient, WaitingForUser
 from certs.pki.keys import encode_key
@@ -772,3 +778,82 @@ def test_a_solver_that_the_issuer_has_no_more_is_replaced(
     put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
 
     assert drive(challenges, "web", made.metadata.name)[0] == "Discard"
+
+
+BY_CLASS = ACMESolver(http01=HTTP01Solver(ingress=HTTP01Ingress(ingress_class_name="traefik")))
+BY_GATEWAY = ACMESolver(
+    http01=HTTP01Solver(gateway_http_route=HTTP01GatewayHTTPRoute(parent_refs=(ParentReference(name="edge"),)))
+)
+WITH_POD = msgspec.structs.replace(
+    SOLVER, http01=HTTP01Solver(ingress=HTTP01Ingress(ingress_class_name="nginx", pod_template=PodTemplate()))
+)
+ELSEWHERE = SolverSelector(dns_names=("elsewhere.example.org",))
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize(
+    ("solvers", "first"),
+    [
+        pytest.param((BY_CLASS,), "Discard", id="another class"),
+        pytest.param((BY_GATEWAY,), "Discard", id="a Gateway instead"),
+        pytest.param((OVER_DNS,), "Discard", id="over DNS instead"),
+        pytest.param((), "Discard", id="none"),
+        pytest.param(
+            (msgspec.structs.replace(SOLVER, selector=ELSEWHERE), BY_CLASS), "Discard", id="not for this name"
+        ),
+        pytest.param((SOLVER,), "Wait", id="the same"),
+        pytest.param((SOLVER, BY_CLASS), "Wait", id="one that would not be chosen"),
+        pytest.param((OVER_DNS, SOLVER), "Wait", id="one that the CA may not offer"),
+    ],
+)
+def test_a_corrected_solver_replaces_what_gets_nowhere(
+    world: World,
+    challenges: ChallengeController,
+    stores: Stores,
+    put: Put,
+    solvers: tuple[ACMESolver, ...],
+    first: str,
+) -> None:
+    """A Challenge goes by its copy, which cannot be changed; one that works is left alone."""
+    made = the_challenge(stores)
+    drive(challenges, "web", made.metadata.name)
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    assert found.spec.acme is not None
+    acme = msgspec.structs.replace(found.spec.acme, solvers=solvers)
+    put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
+    known = Progress(since=NOW, due=NOW + timedelta(seconds=5), looked=True, checks=1, check_problem="404")
+
+    for told in (replace(known, reachable=True), replace(known, answered=True)):
+        world.progress.put(made.metadata.uid, told)
+        observed = challenges.observe("web", made.metadata.name)
+        assert observed is not None
+        assert not isinstance(challenges.decide(observed, NOW), Discard)
+
+    world.progress.put(made.metadata.uid, known)
+    assert drive(challenges, "web", made.metadata.name)[0] == first
+
+
+@pytest.mark.usefixtures("ordered")
+@pytest.mark.parametrize("solver", [BY_CLASS, BY_GATEWAY, WITH_POD], ids=["class", "gateway", "pod"])
+def test_a_challenge_by_the_issuers_solver_is_not_replaced_again(
+    challenges: ChallengeController, orders: OrderController, stores: Stores, put: Put, solver: ACMESolver
+) -> None:
+    """However it looks: what the API server gives back is what the issuer says."""
+    made = the_challenge(stores)
+    found = stores.issuers.get("web", "letsencrypt")
+    assert found is not None
+    assert found.spec.acme is not None
+    acme = msgspec.structs.replace(found.spec.acme, solvers=(solver,))
+    put(msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, acme=acme)))
+    observed = challenges.observe("web", made.metadata.name)
+    assert observed is not None
+    challenges.act(observed, Discard("other"), NOW)
+
+    drive(orders, "web", "shop-1-1234")
+
+    again = the_challenge(stores)
+    observed = challenges.observe("web", again.metadata.name)
+    assert again.metadata.uid != made.metadata.uid
+    assert observed is not None
+    assert not observed.respecified

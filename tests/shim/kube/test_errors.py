@@ -73,3 +73,19 @@ def test_an_answer_of_something_before_the_server_has_its_code() -> None:
 
 def test_what_is_not_acceptable_is_not_tried_again() -> None:
     assert isinstance(as_failure(from_status(ATTEMPT, 422, b"{}")), Permanent)
+
+
+@pytest.mark.parametrize("code", [400, 403, 422])
+@pytest.mark.parametrize(
+    "message",
+    [
+        'admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: host "a.example" and path "/" is',
+        "ValidatingAdmissionPolicy 'quiet' with binding 'quiet' denied request: not on a Friday",
+    ],
+    ids=["webhook", "policy"],
+)
+def test_what_admission_refuses_is_tried_again(code: int, message: str) -> None:
+    """Whatever the status: webhooks choose it, and 400 is what they get who choose none."""
+    error = from_status(ATTEMPT, code, msgspec.json.encode({"message": message}))
+
+    assert isinstance(as_failure(error), Transient)

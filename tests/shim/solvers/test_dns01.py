@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from certs.api.challenge import Challenge
 from certs.api.issuer import (
     RFC2136,
+    AcmeDNS,
     ACMESolver,
     AnyIssuer,
     ClusterIssuer,
@@ -48,6 +51,7 @@ class Written:
     keys: list[str] = field(default_factory=list)
     ambient: list[bool] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
+    inside: int = 0
     failure: Exception | None = None
 
     def build(self, solver: DNS01Solver, credentials: Credentials) -> DNSWriter:
@@ -57,7 +61,9 @@ class Written:
         return self
 
     def change(self, change: Change) -> None:
+        self.inside += 1
         assert self.hold.wait(5)
+        self.inside -= 1
         if self.failure is not None:
             raise self.failure
         self.changes.append(change)
@@ -222,6 +228,55 @@ def test_a_cname_is_followed_only_when_the_issuer_says_so(dns01: DNS01, world: W
     dns01.present(asked("b", solver=following), issuer(), nobody)
 
     assert [change.name for change in written.changes] == [NAME, f"x.{ZONE}"]
+
+
+def test_names_that_lead_to_one_target_are_written_one_after_another(
+    dns01: DNS01, world: World, written: Written, woken: threading.Event
+) -> None:
+    """Some vendors replace what they have read, and a value that was lost would be waited for without end."""
+    assert SOLVER.dns01 is not None
+    solver = ACMESolver(dns01=msgspec.structs.replace(SOLVER.dns01, cname_strategy="Follow"))
+    both = [asked(host, solver=solver, dns_name=f"{host}.{ZONE}") for host in ("a", "b")]
+    for one in both:
+        world.servers[ADDRESS].records[f"_acme-challenge.{one.spec.dns_name}", "CNAME"] = [f"x.{ZONE}."]
+    written.hold.clear()
+
+    for one in both:
+        with pytest.raises(StillWorking):
+            dns01.present(one, issuer(), nobody)
+    at_once = written.inside
+    written.hold.set()
+    for one in both:
+        while not dns01.is_presented(one):
+            assert woken.wait(5)
+            woken.clear()
+            with suppress(StillWorking):
+                dns01.present(one, issuer(), nobody)
+
+    assert at_once == 1
+    assert [change.name for change in written.changes] == [f"x.{ZONE}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("strategy", "provider", "told"),
+    [
+        pytest.param(None, {}, ["set cnameStrategy: Follow"], id="not followed"),
+        pytest.param("Follow", {}, [], id="followed"),
+        pytest.param(None, {"rfc2136": None, "acme_dns": AcmeDNS("https://a.test", TSIG)}, [], id="acme-dns"),
+    ],
+)
+def test_a_cname_that_hides_the_value_is_told(
+    dns01: DNS01, world: World, strategy: str | None, provider: dict[str, Any], told: list[str]
+) -> None:
+    """Where the value was written at the name itself; acme-dns writes at the target in any case."""
+    world.servers[ADDRESS].records[NAME, "CNAME"] = [f"x.{ZONE}."]
+    assert SOLVER.dns01 is not None
+    solver = ACMESolver(dns01=msgspec.structs.replace(SOLVER.dns01, cname_strategy=strategy, **provider))
+
+    with pytest.raises(NotYet) as raised:
+        dns01.check(asked("a", solver=solver))
+
+    assert re.findall("set cnameStrategy: Follow", str(raised.value)) == told
 
 
 def test_ambient_credentials_are_for_cluster_issuers(dns01: DNS01, written: Written) -> None:

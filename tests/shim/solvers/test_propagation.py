@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dns.message
@@ -61,13 +62,24 @@ def test_a_secondary_that_lags_is_named(world: World) -> None:
     assert str(raised.value) == f'DNS record for "{NAME}" not yet propagated: {lagging} does not have it'
 
 
-@pytest.mark.parametrize("broken", ["silent", "lame"])
+@pytest.mark.parametrize("broken", ["silent", "refuses", "lame"])
 def test_a_broken_secondary_does_not_stop_it(world: World, broken: str) -> None:
     """The CA asks another, too."""
     server = world.servers[SECOND]
-    server.silent, server.code = broken == "silent", dns.rcode.REFUSED
+    server.silent, server.is_lame = broken == "silent", broken == "lame"
+    server.code = dns.rcode.REFUSED if broken == "refuses" else dns.rcode.NOERROR
 
     propagation(world).check(NAME, VALUE)
+
+
+def test_nobody_who_is_responsible_is_not_yet(world: World) -> None:
+    look = propagation(world)
+    look.zones.zone(NAME)
+    for address in (FIRST, SECOND):
+        world.servers[address].is_lame = True
+
+    with pytest.raises(NotYet, match=rf"127\.0\.0\.\d:\d+ is not responsible for {NAME}"):
+        look.check(NAME, VALUE)
 
 
 def test_nobody_who_answers_is_not_yet(world: World) -> None:
@@ -100,6 +112,35 @@ def test_a_cname_is_followed_as_the_ca_follows_it(world: World) -> None:
 
     with pytest.raises(NotYet, match=r'record for "target\.example\.com"'):
         propagation(world).check(NAME, VALUE)
+
+
+@pytest.mark.parametrize("how", ["authoritative", "resolver"])
+def test_a_cname_that_hides_the_value_is_told(world: World, how: str) -> None:
+    """Servers take a value beside a CNAME and forget it, so without this sentence all looks well and nothing comes."""
+    for server in world.servers.values():
+        server.records.pop((NAME, "TXT"), None)
+        server.records[NAME, "CNAME"] = ["target.example.com."]
+    look = propagation(world, *((world.at(RESOLVER),) if how == "resolver" else ()))
+
+    with pytest.raises(NotYet) as followed:
+        look.check(NAME, VALUE)
+    with pytest.raises(NotYet) as in_place:
+        replace(look, in_place=True).check(NAME, VALUE)
+
+    assert str(in_place.value) == (
+        f"{followed.value}; {NAME} is a CNAME of target.example.com, where the CA looks, and the value was not written "
+        "there: set cnameStrategy: Follow in the solver, or remove the CNAME"
+    )
+
+
+def test_a_value_in_place_that_lags_has_nothing_to_do_with_cnames(world: World) -> None:
+    """The sentence stays as it is, also when nobody answers about CNAMEs."""
+    for address in (FIRST, SECOND):
+        world.servers[address].records.clear()
+    look = replace(propagation(world), in_place=True)
+
+    with pytest.raises(NotYet, match=r"does not have it$"):
+        look.check(NAME, VALUE)
 
 
 def test_a_loop_of_cnames_ends(world: World) -> None:

@@ -97,6 +97,25 @@ def test_the_zone_of_a_cname_is_not_that_of_its_target(world: World) -> None:
     assert zones(world).zone(NAME).name == "example.com"
 
 
+def test_a_lame_server_before_others_has_no_say(world: World) -> None:
+    """Neither about the zone nor about CNAMEs: it would have the value written where nobody looks."""
+    world.servers[RESOLVER].records["example.com", "NS"] = ["a.gtld.test.", "ns1.example.com."]
+    world.servers[PARENT].is_lame = True
+    world.servers[CHILD].records[NAME, "CNAME"] = ["x.example.com."]
+
+    for _ in range(8):  # answers come in any order
+        made = zones(world)
+        assert made.zone(NAME).name == "example.com"
+        assert made.target(NAME, follow=True) == "x.example.com"
+
+
+def test_servers_that_are_all_lame_are_told(world: World) -> None:
+    world.servers[CHILD].is_lame = True
+
+    with pytest.raises(Transient, match=r"the servers of example\.com name neither a zone nor servers for it"):
+        zones(world).zone(NAME)
+
+
 def test_servers_that_are_all_silent_leave_the_resolvers_word(world: World) -> None:
     """As behind a firewall that lets nobody ask outside."""
     world.servers[CHILD].silent = True

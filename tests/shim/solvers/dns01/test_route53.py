@@ -154,6 +154,33 @@ def test_endless_races_are_given_up() -> None:
             aws.writer().change(ADD)
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        pytest.param(
+            f"[RRSet with DNS name {NAME}. is not permitted in zone other.test.]",
+            "the name does not lie in the hosted zone: correct route53.hostedZoneID",
+            id="another zone",
+        ),
+        pytest.param(
+            f"[RRSet of type TXT with DNS name {NAME}. is not permitted because a conflicting RRSet of type CNAME with "
+            f"the same DNS name already exists in zone {ZONE}.]",
+            "a CNAME is set there: set cnameStrategy: Follow in the solver, or remove the CNAME",
+            id="a CNAME",
+        ),
+    ],
+)
+def test_a_batch_that_can_never_be_is_no_race(said: str, sentence: str) -> None:
+    """AWS has the same code for all that is wrong with a batch."""
+    with backend() as aws:
+        aws.refusal = said
+
+        with pytest.raises(WaitingForUser, match=sentence):
+            aws.writer().change(ADD)
+
+        assert sum(request.method == "POST" for request in aws.server.seen) == 1
+
+
 def test_throttling_passes_by_itself() -> None:
     """AWS names no moment; it answers 400 with a code."""
     with backend() as aws:

@@ -21,6 +21,7 @@ from certs.api.issuer import (
 from certs.api.meta import KubeObject, ObjectMeta, OwnerReference, encode, owner_reference
 from certs.route import SERVICE
 from shim.kube.cluster import Cluster
+from shim.kube.errors import Invalid
 from shim.solvers.http01 import RoutedHost
 from shim.solvers.http01.ingress import route
 from shim.solvers.http01.owners import route_name
@@ -29,7 +30,7 @@ from shim.solvers.http01.solver import HTTP01
 from shim.solvers.selfcheck import NotReachable, SelfCheck
 from shim.stores import Stores
 from tests.certs.decide.objects import HOST, certificate, challenge, order, request
-from tests.fakes.apiserver import FakeAPIServer
+from tests.fakes.apiserver import FakeAPIServer, Status
 from tests.shim.conftest import Put
 
 ADDRESSES = Responders(("10.0.0.1", "10.0.0.2"), 8089)
@@ -288,6 +289,62 @@ def test_ready_means_that_nothing_differs(
 
     assert http01.is_ready(challenge()) is ready
     http01.ensure(challenge())
+
+
+TAKEN = Status(
+    400,
+    "BadRequest",
+    f'admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: host "{HOST}" and path '
+    f'"/.well-known/acme-challenge/" is already defined in ingress other/{ROUTE}',
+)
+
+
+def in_other(*, class_name: str | None = None) -> Ingress:
+    """Return the route of the same host in another namespace."""
+    http01 = HTTP01Solver(ingress=HTTP01Ingress(ingress_class_name=class_name))
+    return route(RoutedHost("other", HOST, http01))
+
+
+def test_a_route_that_stands_elsewhere_does_where_no_second_may_be(
+    http01: HTTP01, api: FakeAPIServer, put: Put, kube: Cluster, stores: Stores
+) -> None:
+    """As ingress-nginx has it; when the first one goes, ours is made."""
+    http01.ensure(challenge("www.example.org"))
+    put(in_other())
+    api.script("apply", TAKEN)
+
+    http01.ensure(challenge())
+    applied = api.count("apply")
+    http01.ensure(challenge())
+
+    assert http01.is_ready(challenge())
+    assert api.count("apply") == applied
+    assert stores.ingresses.get("web", ROUTE) is None
+
+    kube.client.delete(Ingress, "other", ROUTE)
+    assert not http01.is_ready(challenge())
+    http01.ensure(challenge())
+    assert stores.ingresses.get("web", ROUTE) is not None
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [None, in_other(class_name="inner")], ids=["nothing elsewhere", "of another class elsewhere"]
+)
+def test_a_route_that_may_not_be_made_is_an_error(
+    http01: HTTP01, api: FakeAPIServer, put: Put, elsewhere: Ingress | None
+) -> None:
+    http01.ensure(challenge("www.example.org"))
+    if elsewhere is not None:
+        put(elsewhere)
+    asked = solved_by(ingress_class_name="nginx")
+    api.script("apply", TAKEN)
+
+    with pytest.raises(Invalid, match="is already defined in ingress"):
+        http01.ensure(asked)
+
+    assert not http01.is_ready(asked)
+    http01.ensure(asked)
+    assert http01.is_ready(asked)
 
 
 def test_another_class_is_a_difference(http01: HTTP01) -> None:
