@@ -95,6 +95,8 @@ def _subjects(
     def told(certificate: Certificate) -> Told:
         chain = reader.chain(certificate)
         explanation = explain(chain, datetime.now(UTC))
+        if explanation.state != "good":
+            explanation = explain(chain, datetime.now(UTC), reader.led_until())
         if explanation.state == "good" or not given:
             return Told(chain, explanation)
         say(f"Trying the CA and the names of {certificate.metadata.name} from here")

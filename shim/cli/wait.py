@@ -95,10 +95,10 @@ def _hopeless(one: Certificate) -> str:
 
 def _explain(place: place.Place, one: Certificate) -> None:
     from shim.chain.explaining import explain  # noqa: PLC0415
-    from shim.chain.reading import read_chain  # noqa: PLC0415
+    from shim.chain.reading import Reader  # noqa: PLC0415
 
-    chain = read_chain(place.client, one.metadata.namespace, one.metadata.name)
-    told = explain(chain, datetime.now(UTC))
+    reader = Reader(place.client, one.metadata.namespace)
+    told = explain(reader.chain(one), datetime.now(UTC), reader.led_until())
     click.echo(wrapped(f"Not in time. {told.text}", err=True), err=True)
     if told.advice:
         click.echo(f"\n{wrapped(told.advice, err=True)}", err=True)

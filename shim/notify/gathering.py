@@ -84,14 +84,16 @@ def chain(stores: Stores, certificate: Certificate) -> Chain:
     request = newest(stores.requests.by_index(OWNER, certificate.metadata.uid))
     order = _order_of(stores, request)
     is_foreign = certificate.spec.issuer_ref.effective_group != certificate.resource.group
+    secret = stores.secrets.get(namespace, certificate.spec.secret_name)
     return Chain(
         certificate=certificate,
         ingress=stores.ingress_of(certificate),
         issuer=None if is_foreign else stores.issuer(namespace, certificate.spec.issuer_ref),
-        secret=stores.secrets.get(namespace, certificate.spec.secret_name),
+        secret=secret,
         request=request,
         order=order,
         challenges=stores.challenges.by_index(OWNER, order.metadata.uid) if order is not None else (),
+        unread={} if secret is not None else {"Secret": "it is not followed, or not there"},
     )
 
 

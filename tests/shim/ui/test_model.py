@@ -62,7 +62,7 @@ RENEWING = (
         pytest.param(
             chain(waiting("web"), request=DENIED.request),
             State.FAILING,
-            "CertificateRequest web-1: not this name.",
+            "CertificateRequest web-1 was denied: not this name.",
             id="a request that was denied",
         ),
         pytest.param(
