@@ -166,6 +166,17 @@ def test_what_a_mail_server_does_not_take(tmp_path: Path, more: dict[str, object
     assert not caught.value.final
 
 
+def test_a_password_that_mail_servers_do_not_take(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("Straßenbahn")
+    refused = pytest.raises(NotDelivered, match="other characters than those of ASCII")
+    with mail_server(tmp_path, closed_port(), password="Straßenbahn") as inbox, refused as caught:
+        MailDelivery(smtp(inbox.port, inbox.ca_file, password), no_secret).send(MESSAGE)
+
+    assert "Stra" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_a_recipient_that_is_refused_is_not_tried_for_ever(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("mail secret")
