@@ -10,7 +10,7 @@ from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition
 from certs.api.order import Order
 from certs.decide.effects import one_line
-from certs.decide.incidents import Incident, Memory, Report, by_member, cause_of, is_member
+from certs.decide.incidents import Event, Incident, Memory, Report, by_member, cause_of, is_member
 from certs.decide.limits import is_limited
 from certs.decide.trouble import Kind, Patience, Trouble, trouble
 from shim.chain.explaining import explain, moment
@@ -76,6 +76,15 @@ def lines(stores: Stores, found: tuple[Troubled, ...], incident: Incident, now: 
     members = frozenset(incident.members)
     shown = [one for one in found if one[0].metadata.uid in members and one[1].kind is incident.kind]
     return tuple(_line(stores, certificate, wrong, now) for certificate, wrong in shown[:MOST_SHOWN])
+
+
+def ended(stores: Stores, incident: Incident) -> tuple[str, ...]:
+    """Return the Certificates that an incident which is over was about, as far as they are there still."""
+    if incident.due is not Event.CLOSED:
+        return ()
+    members = frozenset(incident.members)
+    found = (one.metadata for one in stores.certificates.values() if one.metadata.uid in members)
+    return tuple(sorted(f"{one.namespace}/{one.name}" for one in found))
 
 
 def chain(stores: Stores, certificate: Certificate) -> Chain:
