@@ -1,0 +1,80 @@
+"""What commands do that change something or wait, on an API server that is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from shim.cli import main, wait
+from shim.cli.exits import Exit
+from tests.fakes.apiserver import Close, FakeAPIServer, Status
+
+Run = Callable[[str], Result]
+MANIFEST = """\
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: web}
+spec: {secretName: web-tls, dnsNames: [shop.test], privateKey: {algorithm: ECDSA}, issuerRef: {name: letsencrypt}}
+"""
+FORBIDDEN = Status(403, "Forbidden", "not you")
+
+
+@pytest.fixture
+def run(api: FakeAPIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    config = api.kubeconfig(tmp_path / "kubeconfig")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "web.yaml").write_text(MANIFEST)
+    return lambda words: CliRunner().invoke(main, [*words.split(), "-n", "web", "--kubeconfig", config])
+
+
+CREATE = "create certificaterequest web-1 --from-certificate-file web.yaml"
+
+
+def test_a_request_that_is_refused_leaves_no_key(api: FakeAPIServer, run: Run, tmp_path: Path) -> None:
+    """So that the same command can be given again once that is mended."""
+    api.script("create", FORBIDDEN)
+
+    refused = run(CREATE)
+    again = run(CREATE)
+
+    assert refused.exit_code == Exit.NOT_WELL
+    assert refused.stderr.splitlines()[1] == "Private key removed again, file web-1.key"
+    assert again.exit_code == Exit.DONE, again.output
+    assert (tmp_path / "web-1.key").read_text().startswith("-----BEGIN")
+
+
+def test_a_request_that_may_have_been_created_keeps_its_key(api: FakeAPIServer, run: Run, tmp_path: Path) -> None:
+    api.script("create", Close())
+
+    assert run(CREATE).exit_code == Exit.UNKNOWN
+    assert (tmp_path / "web-1.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "option"), [("web-1.key", "--output-key-file"), ("web-1.crt", "--output-certificate-file")]
+)
+def test_a_file_that_is_there_is_said_before_anything_is_created(
+    api: FakeAPIServer, run: Run, tmp_path: Path, file: str, option: str
+) -> None:
+    (tmp_path / file).write_text("mine")
+
+    done = run(f"{CREATE} --fetch-certificate")
+
+    assert done.exit_code == Exit.NOT_WELL
+    assert done.stderr == f"Error: {file} is there already: name another by {option}\n"
+    assert (tmp_path / file).read_text() == "mine"
+    assert api.count("create") == 0
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"null: 1\nkind: Certificate\napiVersion: cert-manager.io/v1\n"])
+def test_a_file_that_is_no_manifest(run: Run, tmp_path: Path, content: bytes) -> None:
+    """A sentence, and no traceback."""
+    (tmp_path / "web.yaml").write_bytes(content)
+
+    done = run(CREATE)
+
+    assert done.exit_code == Exit.NOT_WELL
+    assert done.stderr.startswith("Error: web.yaml: is no Certificate: ")
