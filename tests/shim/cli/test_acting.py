@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from certs.api.certificate import Certificate
 from shim.cli import main, wait
 from shim.cli.exits import Exit
+from tests.certs.decide.objects import certificate
 from tests.fakes.apiserver import Close, FakeAPIServer, Status
 
 Run = Callable[[str], Result]
@@ -28,6 +30,12 @@ def run(api: FakeAPIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "web.yaml").write_text(MANIFEST)
     return lambda words: CliRunner().invoke(main, [*words.split(), "-n", "web", "--kubeconfig", config])
+
+
+def issuing(api: FakeAPIServer) -> list[str]:
+    """Return the names of the Certificates that are to be issued anew."""
+    stored = api.history.objects[Certificate.resource.api_version, "certificates"].values()
+    return [one["metadata"]["name"] for one in stored if one.get("status", {}).get("conditions")]
 
 
 CREATE = "create certificaterequest web-1 --from-certificate-file web.yaml"
@@ -78,3 +86,23 @@ def test_a_file_that_is_no_manifest(run: Run, tmp_path: Path, content: bytes) ->
 
     assert done.exit_code == Exit.NOT_WELL
     assert done.stderr.startswith("Error: web.yaml: is no Certificate: ")
+
+
+def test_what_has_changed_meanwhile_is_renewed_as_it_is_then(api: FakeAPIServer, run: Run) -> None:
+    api.put(certificate("one"))
+    api.script("update", Status(409, "Conflict", "it has changed"))
+
+    assert run("renew one").exit_code == Exit.DONE
+    assert issuing(api) == ["one"]
+
+
+def test_one_that_is_refused_is_in_nobodys_way(api: FakeAPIServer, run: Run) -> None:
+    for name in ("one", "two", "three"):
+        api.put(certificate(name))
+    api.script("update", None, FORBIDDEN)
+
+    done = run("renew --all")
+
+    assert done.exit_code == Exit.NOT_WELL
+    assert len(issuing(api)) == len(done.stdout.splitlines()) == 2
+    assert "not you" in done.stderr
