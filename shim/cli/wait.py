@@ -51,10 +51,16 @@ def certificate(selection: Selection, what: str, timeout: timedelta, place: plac
 def _wait(place: place.Place, selection: Selection, deadline: float) -> Certificate | None:
     """Return None once all are ready, one that is not when the time is over; ClickException when one is hopeless."""
     from certs.api.certificate import Certificate  # noqa: PLC0415 - as everything that --help needs not
+    from shim.kube.errors import Unavailable  # noqa: PLC0415
 
+    found: tuple[Certificate, ...] = ()
     with progress.bar() as bar:
         while True:
-            found = all_chosen(place, selection, Certificate)
+            try:
+                found = all_chosen(place, selection, Certificate)
+            except Unavailable:  # for a moment, as when it is restarted; one that never answers is not waited for
+                if not found or time.monotonic() >= deadline:
+                    raise
             waiting = [one for one in found if not _is_ready(one)]
             if not waiting:
                 return None

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from certs.api.certificate import Certificate
+from certs.api.certificate import Certificate, CertificateStatus
 from shim.cli import main, wait
 from shim.cli.exits import Exit
-from tests.certs.decide.objects import certificate
+from tests.certs.decide.objects import certificate, condition, with_status
 from tests.fakes.apiserver import Close, FakeAPIServer, Status
 
 Run = Callable[[str], Result]
@@ -21,6 +21,7 @@ kind: Certificate
 metadata: {name: web}
 spec: {secretName: web-tls, dnsNames: [shop.test], privateKey: {algorithm: ECDSA}, issuerRef: {name: letsencrypt}}
 """
+READY = CertificateStatus(conditions=(condition("Ready", reason="Ready"),))
 FORBIDDEN = Status(403, "Forbidden", "not you")
 
 
@@ -106,3 +107,53 @@ def test_one_that_is_refused_is_in_nobodys_way(api: FakeAPIServer, run: Run) -> 
     assert done.exit_code == Exit.NOT_WELL
     assert len(issuing(api)) == len(done.stdout.splitlines()) == 2
     assert "not you" in done.stderr
+
+
+@pytest.mark.parametrize("fault", [Close(), Status(503, "ServiceUnavailable", "busy")], ids=["gone", "busy"])
+def test_waiting_outlives_an_api_server_that_is_away(
+    api: FakeAPIServer, run: Run, monkeypatch: pytest.MonkeyPatch, fault: Close | Status
+) -> None:
+    """For a moment, and not at the beginning."""
+    monkeypatch.setattr(wait, "INTERVAL", 0.01)
+    api.put(certificate())
+    api.script("get", None, fault, fault)
+
+    done = run("wait certificate shop --timeout 300ms")
+
+    assert done.exit_code == Exit.UNKNOWN
+    assert done.stderr.splitlines()[1].startswith("Not in time. Certificate web/shop is not ready: ")
+
+    api.script("get", fault)
+    assert "Not in time" not in run("wait certificate shop --timeout 300ms").stderr
+
+
+def test_what_has_become_ready_meanwhile_is_seen(api: FakeAPIServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def becomes_ready(_seconds: float) -> None:
+        api.put(with_status(certificate(), READY))
+
+    monkeypatch.setattr("shim.cli.wait.time.sleep", becomes_ready)
+    api.put(certificate())
+    api.script("get", None, Close())
+
+    assert run("wait certificate shop").stdout == "All are ready.\n"
+
+
+def test_watching_outlives_an_api_server_that_is_away(
+    api: FakeAPIServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[float] = []
+    first_turn = ("Certificate", "Issuer", "Secret")
+
+    def sleep(seconds: float) -> None:
+        turns.append(seconds)
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("shim.cli.events.time.sleep", sleep)
+    api.put(certificate())
+    api.script("get", *(None for _ in first_turn), Close())
+
+    done = run("events certificate shop --watch")
+
+    assert len(turns) == 3
+    assert "Aborted!" in done.stderr
