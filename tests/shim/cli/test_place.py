@@ -133,6 +133,21 @@ def test_a_file_that_is_no_kubeconfig(content: str, tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("token", ["secret\n", "s\u00e9same"])
+def test_a_token_that_cannot_be_sent(token: str, tmp_path: Path) -> None:
+    """A sentence without it, and no traceback."""
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1")
+    path.write_text(
+        yaml.safe_dump({**yaml.safe_load(path.read_text()), "users": [{"name": "one", "user": {"token": token}}]})
+    )
+
+    result = run("explain certificate web", "--kubeconfig", str(path))
+
+    assert result.exit_code == Exit.UNKNOWN
+    assert "its token has a line's end" in result.stderr
+    assert token.strip() not in result.output
+
+
 def test_what_asks_no_cluster_needs_no_credentials() -> None:
     """The version of this program, the endpoint of anybody."""
     assert run("version --client --short").exit_code == Exit.DONE
