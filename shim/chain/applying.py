@@ -105,6 +105,16 @@ APPLYING: Final[tuple[Symptom, ...]] = (
         "installation is looked at by: certshim doctor. It goes on by itself then.",
     ),
     told(
+        "unrenewed",
+        Place.PROCESSES,
+        r"not renewed by itself",
+        example="its certificate has expired, and is not renewed by itself: spec.renewal.policy is Disabled",
+        cause="Somebody has switched the renewal of this Certificate off.",
+        mend="Have it issued once: certshim renew NAME -n {namespace}; or remove spec.renewal.policy, and it is "
+        "renewed from now on.",
+        see="[renewal](certificate.md)",
+    ),
+    told(
         "unattended",
         Place.PROCESSES,
         r"nobody has (begun|looked at it)",

@@ -32,6 +32,7 @@ _TRIED_AGAIN: Final = re.compile(r"\((?:next attempt at (?P<time>[\d:]{8}) UTC|n
 _ATTEMPT_TAKES: Final = timedelta(minutes=1)
 # How long what is due may not have begun: a standby takes a lost Lease within one, and clocks differ.
 _BEGINS_WITHIN: Final = timedelta(minutes=2)
+UNRENEWED: Final = "is not renewed by itself: spec.renewal.policy is Disabled"
 State = Literal["good", "waiting", "failing"]
 
 
@@ -118,7 +119,7 @@ def _said_of(leaf: Leaf | None, now: datetime) -> str:
 def _renewed(chain: Chain, now: datetime) -> str:
     at = chain.certificate.status.renewal_time
     if at is None:
-        return ""
+        return f"It {UNRENEWED}." if _is_unrenewed(chain.certificate) else ""
     return f"It is renewed at {moment(at, now)}." if at > now else f"Its renewal was due at {moment(at, now)}."
 
 
@@ -148,15 +149,23 @@ def _is_gone(chain: Chain, now: datetime) -> bool:
     return _lacks_secret(chain) or (leaf is not None and leaf.not_after <= now)
 
 
+def _is_unrenewed(certificate: Certificate) -> bool:
+    return certificate.spec.renewal is not None and certificate.spec.renewal.policy == "Disabled"
+
+
 def _lacks_secret(chain: Chain) -> bool:
     return chain.secret is None and "Secret" not in chain.unread
 
 
 def _neglect(chain: Chain, now: datetime) -> str:
-    """Return what should have been begun with a Certificate that calls itself ready, and was not; else nothing."""
+    """Return what nobody has begun with, or begins with, though it is time; else nothing."""
     certificate, leaf = chain.certificate, stored(chain)
     conditions, due = certificate.status.conditions, certificate.status.renewal_time
-    if not is_true(conditions, "Ready") or find_condition(conditions, "Issuing") is not None:
+    if find_condition(conditions, "Issuing") is not None:
+        return ""
+    if leaf is not None and leaf.not_after <= now and _is_unrenewed(certificate):
+        return f"its certificate has expired, and {UNRENEWED}."
+    if not is_true(conditions, "Ready"):
         return ""
     if _lacks_secret(chain):
         return f'its Secret "{certificate.spec.secret_name}" is not there, and nobody has begun to make it anew.'

@@ -52,6 +52,7 @@ UNPROVOKED: Final[dict[str, str]] = {
     "unapproved": "nothing is written where nobody approves: explain says it by itself",
     "no-shim": "nothing is written where nobody works: explain says it by itself",
     "unattended": "nothing is written where nobody looks: explain says it by itself",
+    "unrenewed": "it is not waited for: explain says it by itself",
     "foreign-issuer": "it fails at nothing: explain says it by itself",
     "denied": "explain says it by itself",
     "api-server": "told when the API server is back, by chance",

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from certs.annotations import OVERRIDE_CLASS, OVERRIDE_NAME, PROFILE
-from certs.api.certificate import Certificate, CertificateStatus
+from certs.api.certificate import Certificate, CertificateStatus, Renewal
 from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.challenge import Challenge
 from certs.api.core import Secret, SecretMeta
@@ -167,6 +167,11 @@ def halted() -> str:
     return explain(Chain(made.certificate(), issuer=made.issuer()), NOW, NOW - timedelta(hours=1)).text
 
 
+def left_to_expire() -> str:
+    certificate = made.certificate(renewal=Renewal(policy="Disabled"))
+    return explained(certificate=certificate, secret=made.stored(certificate))
+
+
 def decided_on(verdict: str, certificate: Certificate | None = None, message: str = "") -> CertificateRequest:
     """Return a request that somebody has approved or denied."""
     conditions = (made.condition(verdict, message=message),)
@@ -294,6 +299,7 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("bad-config", contradicting),
     ("bad-config", skipped_entry),
     ("no-shim", halted),
+    ("unrenewed", left_to_expire),
     ("unattended", lambda: explained(issuer=made.issuer(status=IssuerStatus()))),
     ("unattended", lambda: explained(certificate=made.with_status(made.certificate(), READY))),
     ("unattended", explained),

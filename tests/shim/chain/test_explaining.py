@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from certs.api.certificate import CertificateStatus
+from certs.api.certificate import CertificateStatus, Renewal
 from certs.api.certificaterequest import CertificateRequestStatus
 from certs.api.challenge import ChallengeStatus
 from certs.api.core import Event, ObjectReference
@@ -194,6 +194,11 @@ def of_another(*conditions: Condition) -> Chain:
     return Chain(with_status(ours, CertificateStatus(conditions=(NOT_READY,))), request=asked)
 
 
+def unrenewed(*conditions: Condition) -> Chain:
+    ours = certificate(renewal=Renewal(policy="Disabled"))
+    return Chain(with_status(ours, CertificateStatus(conditions)), issuer=issuer(), secret=stored(ours))
+
+
 @pytest.mark.parametrize(
     ("of", "now", "state", "parts"),
     [
@@ -224,6 +229,20 @@ def of_another(*conditions: Condition) -> Chain:
             "good",
             ("is ready.",),
             id="a Secret that is not to be read",
+        ),
+        pytest.param(
+            unrenewed(READY),
+            NOW,
+            "good",
+            ("is ready.", "It is not renewed by itself: spec.renewal.policy is Disabled."),
+            id="a renewal that is switched off",
+        ),
+        pytest.param(
+            unrenewed(condition("Ready", "False", reason="Expired", message="Certificate expired on Tue")),
+            EXPIRED,
+            "failing",
+            ("not ready: its certificate has expired, and is not renewed by itself: spec.renewal.policy is Disabled.",),
+            id="and what comes of it",
         ),
         pytest.param(
             chain(), NOW, "failing", ("not ready: nobody has looked at it since it was made",), id="nobody has looked"
