@@ -314,6 +314,12 @@ def test_it_is_told_that_no_shim_is_at_work(of: Chain, led_until: datetime | Non
     assert ("kubectl get pods -n cert-manager" in told.advice) is halted
 
 
+def test_of_one_that_was_just_made_it_is_said_that_nobody_has_looked() -> None:
+    made_now = certificate(created=NOW)
+
+    assert explain(Chain(made_now, issuer=issuer()), NOW).text.endswith("is not ready yet: no controller has looked at it.")
+
+
 def test_what_held_it_up_before_is_told_behind() -> None:
     told = explain(chain(NOT_READY, request=request()), DAY_AFTER, DAY_AFTER - HOUR)
 

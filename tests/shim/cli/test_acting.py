@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from certs.api.certificate import Certificate, CertificateStatus
 from shim.cli import main, wait
 from shim.cli.exits import Exit
-from tests.certs.decide.objects import certificate, condition, with_status
+from tests.certs.decide.objects import certificate, condition, issuer, with_status
 from tests.fakes.apiserver import Close, FakeAPIServer, Status
 
 Run = Callable[[str], Result]
@@ -157,3 +157,14 @@ def test_watching_outlives_an_api_server_that_is_away(
 
     assert len(turns) == 3
     assert "Aborted!" in done.stderr
+
+
+def test_an_issuer_by_name_is_found_where_no_other_may_be_read(api: FakeAPIServer, run: Run) -> None:
+    """Who may look at one namespace has no right to ClusterIssuers."""
+    api.put(issuer())
+    api.script("get", None, FORBIDDEN)
+
+    assert run("account show letsencrypt").stderr.startswith("Error: cannot read the account key of letsencrypt")
+
+    api.script("get", Status(404, "NotFound", "not there"), FORBIDDEN)
+    assert "not you" in run("account show letsencrypt").stderr
