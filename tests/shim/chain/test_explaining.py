@@ -317,7 +317,9 @@ def test_it_is_told_that_no_shim_is_at_work(of: Chain, led_until: datetime | Non
 def test_of_one_that_was_just_made_it_is_said_that_nobody_has_looked() -> None:
     made_now = certificate(created=NOW)
 
-    assert explain(Chain(made_now, issuer=issuer()), NOW).text.endswith("is not ready yet: no controller has looked at it.")
+    assert explain(Chain(made_now, issuer=issuer()), NOW).text.endswith(
+        "is not ready yet: no controller has looked at it."
+    )
 
 
 def test_what_held_it_up_before_is_told_behind() -> None:
