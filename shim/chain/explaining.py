@@ -72,7 +72,8 @@ def explain(chain: Chain, now: datetime, led_until: datetime | None = None) -> E
     served = f" Meanwhile {_said_of(leaf, now)[0].lower()}{_said_of(leaf, now)[1:]}" if leaf is not None else ""
     if not culprit:
         foreign = _foreign(chain)
-        said = ready.message if ready is not None else "no controller has looked at it"
+        speaker = issuing if is_true(conditions, "Ready") else ready  # who calls it ready has not seen it since
+        said = speaker.message if speaker is not None else "no controller has looked at it"
         why = foreign or _under_way(chain) or said
         advice = _advice(chain, foreign, None) if foreign else ""
         return Explanation("waiting", f"{where} is not ready yet{f': {why}' if why else ''}.{served}", advice)
