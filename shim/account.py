@@ -24,7 +24,7 @@ from shim.acme.signing import AccountKey, key_hash
 from shim.acme.transport import Settings
 from shim.keys import generate_key
 from shim.kube.client import Client
-from shim.kube.errors import NotFound
+from shim.kube.errors import Forbidden, NotFound
 
 FIELD_MANAGER: Final = "certshim-account"
 KINDS: Final[dict[str, type[AnyIssuer]]] = {"issuer": Issuer, "clusterissuer": ClusterIssuer}
@@ -177,8 +177,15 @@ def _issuer(client: Client, name: str, namespace: str) -> AnyIssuer:
     if slash and kind not in KINDS:
         raise WaitingForUser(f"{kind} is no kind of issuer: write issuer/NAME or clusterissuer/NAME")
     kinds = (KINDS[kind],) if slash else (Issuer, ClusterIssuer)
-    read = (_read(client, one, namespace, rest if slash else name) for one in kinds)
-    found = [one for one in read if one is not None]
+    found: list[AnyIssuer] = []
+    for one in kinds:
+        try:
+            issuer = _read(client, one, namespace, rest if slash else name)
+        except Forbidden:  # who may not read ClusterIssuers means the Issuer that there is
+            if not found:
+                raise
+        else:
+            found += [issuer] if issuer is not None else []
     if not found:
         raise WaitingForUser(f"there is no issuer {name}, neither in namespace {namespace} nor as a ClusterIssuer")
     if len(found) > 1:

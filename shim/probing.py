@@ -1,6 +1,8 @@
 """How long a certificate is good for still, and whether clients take it: for monitoring, in the form of its plug-ins.
 
-    OK 0 · WARNING 1 · CRITICAL 2 · UNKNOWN 3      TEXT | days=59;21;7;0      (Monitoring Plugins, "Plugin Output")
+    OK 0 · WARNING 1 · CRITICAL 2 · UNKNOWN 3      TEXT | days=59;21:;7:;0      (Monitoring Plugins, "Plugin Output")
+
+`21:` is a range whose lower end is 21: `21` alone would be one up to 21 (there, "Threshold and Ranges").
 
 An endpoint is asked twice: without any check, for the certificate that it shows, and as a client does, for what that
 would say.
@@ -67,8 +69,9 @@ class Finding:
     perfdata: str = ""
 
     def __str__(self) -> str:
-        """Return the line."""
-        return f"{self.level.name}: {self.text}{f' | {self.perfdata}' if self.perfdata else ''}"
+        """Return the line; what stands in a certificate cannot end it, or the text in it."""
+        text = " ".join(self.text.replace("|", "/").split())
+        return f"{self.level.name}: {text}{f' | {self.perfdata}' if self.perfdata else ''}"
 
 
 class CannotProbe(Exception):
@@ -81,7 +84,7 @@ def judge(what: str, shown: Shown, thresholds: Thresholds, now: datetime) -> Fin
     names = ", ".join((*leaf.dns_names, *leaf.ip_addresses)[:3]) or leaf.common_name or "nobody"
     expiry = f"{'expires' if left > 0 else 'expired'} at {moment(leaf.not_after, now)}"
     text = f"{what}: the certificate for {names} by {leaf.issuer_common_name or 'an unnamed CA'} {expiry}"
-    perfdata = f"days={left:.1f};{thresholds.warning:g};{thresholds.critical:g};0"
+    perfdata = f"days={left:.1f};{thresholds.warning:g}:;{thresholds.critical:g}:;0"
     if leaf.not_before > now:
         text, left = f"{text}, and is not valid before {moment(leaf.not_before, now)}", 0
     if shown.objection:
@@ -115,6 +118,8 @@ def ask(endpoint: Endpoint, *, timeout: float, roots: str = "") -> Shown:
     attempt = f"cannot ask {endpoint.host}:{endpoint.port} for its certificate"
     try:
         der = _handshake(endpoint, unchecked, timeout)
+    except UnicodeError as error:
+        raise CannotProbe(f"{attempt}: it is no name of a host") from error
     except OSError as error:  # an SSLError is one
         raise CannotProbe(f"{attempt}: {_why(error)}") from error
     if not der:

@@ -94,6 +94,35 @@ APPLYING: Final[tuple[Symptom, ...]] = (
         "| certshim check -",
         see="[check](check.md)",
     ),
+    told(
+        "no-shim",
+        Place.PROCESSES,
+        r"no shim is at work",
+        example="no shim is at work, so nothing is done about it: the Lease of the leader ran out at 2026-07-01 "
+        "09:00:00 UTC (1 hour ago)",
+        cause="Whoever leads renews the Lease every few seconds, and nobody does: nothing is issued or renewed.",
+        mend="See to the pods of the shim: kubectl get pods -n cert-manager, and their logs; each part of the "
+        "installation is looked at by: certshim doctor. It goes on by itself then.",
+    ),
+    told(
+        "unrenewed",
+        Place.PROCESSES,
+        r"not renewed by itself",
+        example="its certificate has expired, and is not renewed by itself: spec.renewal.policy is Disabled",
+        cause="Somebody has switched the renewal of this Certificate off.",
+        mend="Have it issued once: certshim renew NAME -n {namespace}; or remove spec.renewal.policy, and it is "
+        "renewed from now on.",
+        see="[renewal](certificate.md)",
+    ),
+    told(
+        "unattended",
+        Place.PROCESSES,
+        r"nobody has (begun|looked at it)",
+        example='Issuer "letsencrypt" is not ready: nobody has looked at it yet',
+        cause="The shim does so within seconds: none runs, it follows other namespaces (--namespace), or it cannot "
+        "write what it finds.",
+        mend="Each part of the installation is looked at by: certshim doctor",
+    ),
     Symptom(
         "no-certificate",
         Place.PROCESSES,

@@ -4,6 +4,9 @@ The deepest object of the chain that complains is the one that knows: a Challeng
 request, that before the Certificate.  Trouble that no status tells of, with the API server or an approval, is in the
 last Event of an object.  Controllers write what failed and when it is tried again; what to do about it that only a
 person can do is added here.
+
+What no object says is that nobody works any more: a condition from before stays as it was, true or not.  That is told
+by a Lease that has run out, by a renewal that does not begin, and by the certificate itself.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ from certs.api.meta import find_condition, is_true
 from certs.decide.challengestatus import PRESENTING, awaiting_verdict
 from certs.pki.x509 import InvalidCertificate, Leaf, read_chain
 from shim.chain.advice import advice_on
-from shim.chain.links import Chain, when
+from shim.chain.links import LONG_AGO, Chain, when
 
 # As controllers end the sentence of a failure (`with_next_attempt`): an issuance that is under way may be held up, too.
 _TRIED_AGAIN: Final = re.compile(r"\((?:next attempt at (?P<time>[\d:]{8}) UTC|next attempt at|tried again) ?")
 # How long after its time an attempt may tell nothing: it is one that takes so long, or it has gone well.
 _ATTEMPT_TAKES: Final = timedelta(minutes=1)
+# How long what is due may not have begun: a standby takes a lost Lease within one, and clocks differ.
+_BEGINS_WITHIN: Final = timedelta(minutes=2)
+UNRENEWED: Final = "is not renewed by itself: spec.renewal.policy is Disabled"
 State = Literal["good", "waiting", "failing"]
 
 
@@ -39,28 +45,39 @@ class Explanation:
     advice: str = ""
 
 
-def explain(chain: Chain, now: datetime) -> Explanation:
-    """Return how the certificate stands and what is wrong."""
+def explain(chain: Chain, now: datetime, led_until: datetime | None = None) -> Explanation:
+    """Return how the certificate stands and what is wrong.
+
+    `led_until` is when the Lease of the leader runs out, None when that is not known (`shim.chain.reading`).
+    """
     certificate = chain.certificate
     where = f"Certificate {certificate.metadata.namespace}/{certificate.metadata.name}"
     conditions = certificate.status.conditions
     ready, issuing = find_condition(conditions, "Ready"), find_condition(conditions, "Issuing")
-    leaf = stored(chain)
-    if is_true(conditions, "Ready"):
-        text = " ".join(filter(None, (f"{where} is ready.", _said_of(leaf, now), _renewed(chain, now))))
-        if issuing is None:
-            return Explanation("good", text)
-        culprit, by = _culprit(chain, now)
-        if not culprit:
-            because = f": {issuing.message.rstrip('.')}" if issuing.message else ""
-            return Explanation("good", f"{text} It is being issued anew{because}.")
-        return Explanation("failing", f"{text} Its renewal does not get on: {culprit}", _advice(chain, culprit, by))
-    served = f" Meanwhile {_said_of(leaf, now)[0].lower()}{_said_of(leaf, now)[1:]}" if leaf is not None else ""
+    leaf, neglect = stored(chain), _neglect(chain, now)
+    is_ready = is_true(conditions, "Ready") and not _is_gone(chain, now)
+    text = " ".join(filter(None, (f"{where} is ready.", _said_of(leaf, now), _renewed(chain, now))))
+    if is_ready and issuing is None and not neglect:
+        return Explanation("good", text)
     culprit, by = _culprit(chain, now)
+    culprit = " ".join(filter(None, (neglect, culprit)))
+    if is_ready and not culprit:
+        because = f": {issuing.message.rstrip('.')}" if issuing is not None and issuing.message else ""
+        return Explanation("good", f"{text} It is being issued anew{because}.")
+    advice = _advice(chain, culprit, by)
+    if idle := halted(led_until, _touched_at(chain), now):
+        culprit, advice = f"{idle}{f' Before that: {culprit}' if culprit else ''}", _advice(chain, idle, None)
+    if is_ready:
+        return Explanation("failing", f"{text} Its renewal does not get on: {culprit}", advice)
+    served = f" Meanwhile {_said_of(leaf, now)[0].lower()}{_said_of(leaf, now)[1:]}" if leaf is not None else ""
     if not culprit:
-        why = _under_way(chain) or (ready.message if ready is not None else "")
-        return Explanation("waiting", f"{where} is not ready yet{f': {why}' if why else ''}.{served}")
-    return Explanation("failing", f"{where} is not ready: {culprit}{served}", _advice(chain, culprit, by))
+        foreign = _foreign(chain)
+        speaker = issuing if is_true(conditions, "Ready") else ready  # who calls it ready has not seen it since
+        said = speaker.message if speaker is not None else "no controller has looked at it"
+        why = foreign or _under_way(chain) or said
+        advice = _advice(chain, foreign, None) if foreign else ""
+        return Explanation("waiting", f"{where} is not ready yet{f': {why}' if why else ''}.{served}", advice)
+    return Explanation("failing", f"{where} is not ready: {culprit}{served}", advice)
 
 
 def held_up_by(chain: Chain, now: datetime) -> str:
@@ -69,6 +86,18 @@ def held_up_by(chain: Chain, now: datetime) -> str:
     if is_true(conditions, "Ready") and find_condition(conditions, "Issuing") is None:
         return ""
     return _culprit(chain, now)[0]
+
+
+def halted(led_until: datetime | None, touched_at: datetime, now: datetime) -> str:
+    """Return that no shim works; nothing while one does, or has since, as one without an election would.
+
+    `touched_at` is when one has last done something with what is looked at.
+    """
+    if led_until is None or now <= led_until + _BEGINS_WITHIN or touched_at > led_until:
+        return ""
+    return (
+        f"no shim is at work, so nothing is done about it: the Lease of the leader ran out at {moment(led_until, now)}."
+    )
 
 
 def stored(chain: Chain) -> Leaf | None:
@@ -91,7 +120,9 @@ def _said_of(leaf: Leaf | None, now: datetime) -> str:
 
 def _renewed(chain: Chain, now: datetime) -> str:
     at = chain.certificate.status.renewal_time
-    return f"It is renewed at {moment(at, now)}." if at is not None else ""
+    if at is None:
+        return f"It {UNRENEWED}." if _is_unrenewed(chain.certificate) else ""
+    return f"It is renewed at {moment(at, now)}." if at > now else f"Its renewal was due at {moment(at, now)}."
 
 
 def moment(at: datetime, now: datetime) -> str:
@@ -114,6 +145,64 @@ def distance(left: timedelta) -> str:
     return "now"
 
 
+def _is_gone(chain: Chain, now: datetime) -> bool:
+    """Is there no certificate that could be served, whatever the Certificate says?"""
+    leaf = stored(chain)
+    return _lacks_secret(chain) or (leaf is not None and leaf.not_after <= now)
+
+
+def _is_unrenewed(certificate: Certificate) -> bool:
+    return certificate.spec.renewal is not None and certificate.spec.renewal.policy == "Disabled"
+
+
+def _lacks_secret(chain: Chain) -> bool:
+    return chain.secret is None and "Secret" not in chain.unread
+
+
+def _neglect(chain: Chain, now: datetime) -> str:
+    """Return what nobody has begun with, or begins with, though it is time; else nothing."""
+    certificate, leaf = chain.certificate, stored(chain)
+    conditions, due = certificate.status.conditions, certificate.status.renewal_time
+    if find_condition(conditions, "Issuing") is not None:
+        return ""
+    if leaf is not None and leaf.not_after <= now and _is_unrenewed(certificate):
+        return f"its certificate has expired, and {UNRENEWED}."
+    if not is_true(conditions, "Ready"):
+        return ""
+    if _lacks_secret(chain):
+        return f'its Secret "{certificate.spec.secret_name}" is not there, and nobody has begun to make it anew.'
+    if leaf is not None and leaf.not_after <= now:
+        when_due = f", due at {moment(due, now)}" if due is not None else ""
+        return f"its certificate has expired, and nobody has begun with its renewal{when_due}."
+    return "nobody has begun with it." if due is not None and due + _BEGINS_WITHIN <= now else ""
+
+
+def _touched_at(chain: Chain) -> datetime:
+    """Return when controllers have last done something with it, as far as that leaves a trace."""
+    certificate = chain.certificate
+    ready = find_condition(certificate.status.conditions, "Ready")
+    made = (one.metadata.creation_timestamp for one in (chain.request, chain.order, *chain.challenges) if one)
+    objects = (certificate, chain.request, chain.order, *chain.challenges)
+    told = (when(event) for one in objects for event in chain.events_of(one))
+    moments = (ready.last_transition_time if ready is not None else None, *made, *told)
+    return max((one for one in moments if one is not None), default=LONG_AGO)
+
+
+def _foreign(chain: Chain) -> str:
+    """Return that a controller of others is waited for, with what it says; nothing where none is."""
+    ref, request = chain.certificate.spec.issuer_ref, chain.request
+    if ref.effective_group == Certificate.resource.group or request is None:
+        return ""
+    ready = find_condition(request.status.conditions, "Ready")
+    if not is_true(request.status.conditions, "Approved") or is_true(request.status.conditions, "Ready"):
+        return ""
+    says = f", which says: {ready.message.rstrip('.')}" if ready is not None and ready.message else ""
+    return (
+        f"CertificateRequest {request.metadata.name} is approved, and waits for the controller of "
+        f'{ref.effective_kind} "{ref.name}" ({ref.effective_group}){says}'
+    )
+
+
 def _culprit(chain: Chain, now: datetime) -> tuple[str, Challenge | None]:
     """Return the sentence of the deepest object that complains, with whose it is, empty when none does.
 
@@ -129,6 +218,7 @@ def _culprit(chain: Chain, now: datetime) -> tuple[str, Challenge | None]:
         _of_event(chain, now),
         _of_approval(chain),
         _of_certificate(chain),
+        _of_nobody(chain, now),
     )
     deepest = next((one for one in candidates if one), "")
     attempt = re.search(r"next attempt at [^)]*", _of_certificate(chain))
@@ -176,7 +266,7 @@ def _of_refusal(chain: Chain) -> str:
     for kind in ("Denied", "InvalidRequest"):
         found = find_condition(conditions, kind)
         if found is not None and is_true(conditions, kind):
-            return f"{name}: {found.message or kind}"
+            return f"{name}{' was denied' if kind == 'Denied' else ''}: {found.message or kind}"
     ready = find_condition(conditions, "Ready")
     if ready is not None and ready.reason in {"Failed", "Denied"}:
         return f"{name}: {ready.message}"
@@ -233,6 +323,16 @@ def _of_certificate(chain: Chain) -> str:
     if ready is not None and ready.reason == "DuplicateSecretName":
         return ready.message
     return ""
+
+
+def _of_nobody(chain: Chain, now: datetime) -> str:
+    """Return that no controller has said anything of a Certificate that has been there for a while."""
+    certificate = chain.certificate
+    made = certificate.metadata.creation_timestamp
+    is_seen = chain.request is not None or certificate.status.conditions
+    if is_seen or made is None or now < made + _BEGINS_WITHIN:
+        return ""
+    return f"nobody has looked at it since it was made at {moment(made, now)}"
 
 
 def _advice(chain: Chain, culprit: str, by: Challenge | None) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
 from certs.api.certificate import Certificate
 from certs.api.certificaterequest import CertificateRequest
 from certs.api.challenge import Challenge
-from certs.api.core import Event, Secret
+from certs.api.core import Event, Lease, Secret
 from certs.api.ingress import Ingress
 from certs.api.issuer import AnyIssuer, ClusterIssuer, Issuer
 from certs.api.meta import IssuerReference, KubeObject, controller_of
@@ -23,6 +24,9 @@ from shim.kube.kubeclient import KubeClient
 
 AnyT = TypeVar("AnyT")
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
+# Where the shim elects a leader unless it is told otherwise, by the Lease that cert-manager has, too.
+LEASE_NAMESPACE: Final = "kube-system"
+LEASE: Final = "cert-manager-controller"
 
 
 class Reader:
@@ -70,6 +74,17 @@ class Reader:
             events=allowed("Event", self._events, {}),
             unread=unread,
         )
+
+    def led_until(self) -> datetime | None:
+        """Return when the Lease of the leader runs out; None where it is not there, or must not be read.
+
+        It may be in another namespace (--leader-election-namespace), and then it is not known here.
+        """
+        try:
+            spec = self._once(Lease, lambda: self._client.get(Lease, LEASE_NAMESPACE, LEASE)).spec
+        except (NotFound, Forbidden):
+            return None
+        return spec.renew_time + timedelta(seconds=spec.lease_duration_seconds or 0) if spec.renew_time else None
 
     def owned(self, kind: type[ObjectT], owner: KubeObject) -> tuple[ObjectT, ...]:
         """Return the objects of a kind that belong to one; Forbidden when they must not be listed."""

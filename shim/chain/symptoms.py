@@ -128,12 +128,24 @@ _REQUESTS: Final[tuple[Symptom, ...]] = (
         mend="Look at the log of the controller of that issuer: kubectl get certificaterequest {request} -n "
         "{namespace} -o yaml shows what it has written.",
     ),
-    Symptom(
+    told(
+        "denied",
+        Place.REQUEST,
+        r"CertificateRequest \S+ was denied",
+        example="CertificateRequest shop-1 was denied: not this name",
+        cause="Whoever approves requests has denied this one, for good; the reason behind it is theirs.",
+        mend="Ask them, or change the Certificate so that it may be approved: a change is asked for anew at once.",
+    ),
+    told(
         "foreign-issuer",
         Place.REQUEST,
-        "A request is approved, and nothing follows",
-        "The issuer is of another group.",
-        "Look at the log of its controller.",
+        r"waits for the controller of",
+        example='CertificateRequest shop-1 is approved, and waits for the controller of AWSPCAIssuer "a" '
+        "(awspca.example.com)",
+        cause="The issuer is of another group, and what signs for it is no part of certshim.",
+        mend="Is that controller installed, and is the issuer ready? Look at its log, and at what it has written: "
+        "kubectl get certificaterequest {request} -n {namespace} -o yaml",
+        see="[issuers of others](install.md#issuers-of-others)",
     ),
     told(
         "order-creating",
@@ -246,7 +258,7 @@ _RESULT: Final[tuple[Symptom, ...]] = (
         "issuer-not-ready",
         Place.REQUEST,
         r"Issuer \"[^\"]+\" is not ready|issuer does not have a Ready status",
-        example='Issuer "letsencrypt" is not ready: nobody has looked at it yet',
+        example='Issuer "letsencrypt" is not ready: the account is not registered',
         cause="The issuer cannot be used; why stands behind it.",
         mend="Mend that, in the issuer or its Secret: kubectl describe issuers,clusterissuers -n {namespace}. It goes "
         "on by itself then.",

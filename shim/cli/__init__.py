@@ -8,6 +8,8 @@ The same program is the kubectl plug-in: called as `kubectl-certshim` it says `k
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -118,3 +120,6 @@ def _suggestion(name: str) -> str:
 @click.version_option(package_name="certshim")
 def main() -> None:
     """Certificates for Kubernetes, decided at apply time."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a mark that a terminal does not have is no reason to end

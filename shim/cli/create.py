@@ -59,17 +59,19 @@ def certificaterequest(
             f"the manifest is of namespace {certificate.metadata.namespace}, and the request would be made in "
             f"{place.namespace}: give -n {certificate.metadata.namespace}"
         )
+    if fetch_certificate and certificate_file.exists():
+        raise click.ClickException(f"{certificate_file} is there already: name another by --output-certificate-file")
     request, key = _made(certificate, name, place.namespace)
-    _write(key_file, key, mode=0o600)
+    _write(key_file, key, mode=0o600, option="--output-key-file")
     click.echo(f"Private key written to file {key_file}", err=True)
-    request = place.client.create(request, field_manager=MANAGER)
+    request = _created(place, request, key_file)
     click.echo(f"CertificateRequest {name} has been created in namespace {place.namespace}", err=True)
     if not fetch_certificate:
         return
     click.echo(f"CertificateRequest {name} has not been signed yet. Wait until it is signed...", err=True)
     signed = _signed(place, request, timeout)
     click.echo(f"CertificateRequest {name} has been signed", err=True)
-    _write(certificate_file, signed.status.certificate, mode=0o644)
+    _write(certificate_file, signed.status.certificate, mode=0o644, option="--output-certificate-file")
     click.echo(f"Certificate written to file {certificate_file}", err=True)
 
 
@@ -86,7 +88,7 @@ def _read(path: Path) -> Certificate:
         if objects[0].get("apiVersion") != "cert-manager.io/v1":
             raise click.ClickException(f"{path}: apiVersion is not cert-manager.io/v1: certshim convert -f {path}")
         return msgspec.convert(msgspec.json.decode(msgspec.json.encode(objects[0])), Certificate)
-    except (yaml.YAMLError, AttributeError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, AttributeError, TypeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise click.ClickException(f"{path}: is no Certificate: {' '.join(str(error).split())}") from error
 
 
@@ -113,9 +115,25 @@ def _made(certificate: Certificate, name: str, namespace: str) -> tuple[Certific
     return request, encode_key(key)
 
 
-def _write(path: Path, data: bytes, *, mode: int) -> None:
+def _created(place: place.Place, request: CertificateRequest, key_file: Path) -> CertificateRequest:
+    """Create it; the key of one that was refused is removed, so that the command can be repeated as it was."""
+    from shim.kube.errors import KubeError, Unavailable  # noqa: PLC0415
+
+    try:
+        return place.client.create(request, field_manager=MANAGER)
+    except Unavailable:
+        raise  # perhaps it was created
+    except KubeError:
+        key_file.unlink()
+        click.echo(f"Private key removed again, file {key_file}", err=True)
+        raise
+
+
+def _write(path: Path, data: bytes, *, mode: int, option: str) -> None:
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise click.ClickException(f"{path} is there already: name another by {option}") from error
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
     with os.fdopen(file, "wb") as opened:
@@ -126,10 +144,16 @@ def _signed(place: place.Place, request: CertificateRequest, timeout: timedelta)
     """Wait for the end of a request; ClickException when it is not the good one, Unknowable when it does not come."""
     from certs.api.certificaterequest import CertificateRequest  # noqa: PLC0415
     from certs.api.meta import find_condition, is_true  # noqa: PLC0415
+    from shim.kube.errors import Unavailable  # noqa: PLC0415
 
     name, deadline = request.metadata.name, time.monotonic() + timeout.total_seconds()
+    now = request
     while True:
-        now = place.client.get(CertificateRequest, place.namespace, name)
+        try:
+            now = place.client.get(CertificateRequest, place.namespace, name)
+        except Unavailable:  # for a moment, as when it is restarted
+            if time.monotonic() >= deadline:
+                raise
         ready = find_condition(now.status.conditions, "Ready")
         if now.status.certificate and is_true(now.status.conditions, "Ready"):
             return now

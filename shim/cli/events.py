@@ -48,10 +48,20 @@ def command(kind: str, selection: Selection, output: str, watch: bool, place: pl
     """
     if watch and output != "text":
         raise click.UsageError("--watch has no end, and a table or a document has: leave one of the two out.")
+    from shim.kube.errors import Unavailable  # noqa: PLC0415 - as everything that --help needs not
+
     known: set[tuple[str, int]] = set()
+    has_answered = False
     while True:
-        found, missing = chosen(place, selection, kinds.type_of(kind))
-        events = [one for one in _events(place, found) if (one.metadata.uid, one.count) not in known]
+        try:
+            found, missing = chosen(place, selection, kinds.type_of(kind))
+            events = [one for one in _events(place, found) if (one.metadata.uid, one.count) not in known]
+        except Unavailable:  # for a moment, as when it is restarted; one that never answers is not watched
+            if not (watch and has_answered):
+                raise
+            time.sleep(INTERVAL)
+            continue
+        has_answered = True
         known |= {(one.metadata.uid, one.count) for one in events}
         _tell(events, output, place)
         if not watch or missing:

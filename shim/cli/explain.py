@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shim.chain.explaining import Explanation
     from shim.chain.links import Chain
     from shim.chain.live import Sight
+    from shim.chain.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was asked about: a Certificate, or an Ingress with its certificates; `lack` says why it has none."""
+    """What was asked about: a Certificate, or an Ingress with its certificates; `lack` says why without all."""
 
     told: tuple[Told, ...]
     ingress: Ingress | None = None
@@ -68,7 +69,7 @@ def command(kind: str, selection: Selection, output: str, place: place.Place, **
 
     Where one is not ready, its CA and its names are tried from this machine, too, which may see them otherwise than
     the cluster does.  Without names it is all of the namespace (with -A of all), a paragraph each.
-    Exit code 0: all are ready; 1: one is not, or its renewal fails, or is not there, or an Ingress has none.
+    Exit code 0: all are ready; 1: one is not, or its renewal fails, or is not there, or an Ingress lacks one.
     """
     probes = bool(selection.names) if given["probe"] is None else given["probe"]
     with progress.busy("Reading") as say:
@@ -95,6 +96,8 @@ def _subjects(
     def told(certificate: Certificate) -> Told:
         chain = reader.chain(certificate)
         explanation = explain(chain, datetime.now(UTC))
+        if explanation.state != "good":
+            explanation = explain(chain, datetime.now(UTC), reader.led_until())
         if explanation.state == "good" or not given:
             return Told(chain, explanation)
         say(f"Trying the CA and the names of {certificate.metadata.name} from here")
@@ -104,7 +107,7 @@ def _subjects(
         say(f"Reading {number} of {len(found)}")
         if isinstance(one, Ingress):
             certificates = reader.owned(Certificate, one)
-            lack = "" if certificates else _lack(one)
+            lack = lacking(one, reader, datetime.now(UTC), has_some=bool(certificates))
             yield Subject(tuple(map(told, certificates)), one, bool(certificates) or asks(one), lack)
         else:
             yield Subject((told(one),))
@@ -156,12 +159,20 @@ def asks(ingress: Ingress) -> bool:
     return is_annotated(ingress.metadata.annotations, Settings())
 
 
-def _lack(ingress: Ingress) -> str:
-    """Return why an Ingress has no certificates, and what to do."""
+def lacking(ingress: Ingress, reader: Reader, now: datetime, *, has_some: bool) -> str:
+    """Return why an Ingress does not have the certificates that it asks for, and what to do; nothing when it has."""
     from certs.annotations import CLUSTER_ISSUER  # noqa: PLC0415
+    from shim.chain.advice import advice_on  # noqa: PLC0415
 
     namespace, name = ingress.metadata.namespace, ingress.metadata.name
-    if asks(ingress):
+    asked = asks(ingress)
+    if said := _complaint(ingress, reader, now, has_some=has_some) if asked else "":
+        advice = advice_on(said, host="HOST", namespace=namespace, ingress=name, request="NAME")
+        what = "asks for certificates that it does not get" if has_some else "asks for certificates and has none"
+        return f"Ingress {namespace}/{name} {what}: {said.rstrip('.')}. {advice}".rstrip()
+    if has_some:
+        return ""
+    if asked:
         return (
             f"Ingress {namespace}/{name} asks for certificates and has none yet: it names no host under spec.tls or "
             f"spec.rules, or nobody follows it; see its events: kubectl describe ingress {name} -n {namespace}"
@@ -170,3 +181,31 @@ def _lack(ingress: Ingress) -> str:
         f"Ingress {namespace}/{name} asks for no certificate: annotate it, for example with "
         f"{CLUSTER_ISSUER}: letsencrypt"
     )
+
+
+def _complaint(ingress: Ingress, reader: Reader, now: datetime, *, has_some: bool) -> str:
+    """Return what is wrong with it: as it is now, or else as the shim has said last; or that none works."""
+    from certs.decide.ingress import ObservedIngress, remarks  # noqa: PLC0415
+    from certs.problems import Problems  # noqa: PLC0415
+    from certs.wanted import Settings, certificates  # noqa: PLC0415
+    from shim.chain.explaining import halted  # noqa: PLC0415
+    from shim.chain.links import LONG_AGO, when  # noqa: PLC0415
+    from shim.kube.errors import Forbidden  # noqa: PLC0415
+
+    # There may be an issuer of those that name none: a flag of the shim, which is not seen from here.
+    observed = ObservedIngress(ingress, settings=Settings(default_issuer_name="default"))
+    wanted = certificates(observed.served, observed.settings)
+    if isinstance(wanted, Problems):
+        return f"cannot ask for certificates: {wanted}"
+    skipped = () if observed.is_fillable else remarks(observed)
+    if skipped and (has_some or not wanted.certificates):
+        return skipped[0].message
+    if has_some:
+        return ""
+    try:
+        events = [one for one in reader.events_of(ingress) if one.source.component == "cert-manager-ingress-shim"]
+    except Forbidden:
+        events = []
+    if idle := halted(reader.led_until(), max(map(when, events), default=LONG_AGO), now):
+        return idle
+    return events[-1].message if events and events[-1].type == "Warning" else ""

@@ -51,8 +51,9 @@ def tell(subjects: Sequence[Subject], *, is_one: bool, silent: int) -> None:
         if number or told:
             click.echo(err=True)
         click.echo(wrapped(lack, *_margins("waiting", marked=not is_one), err=True), err=True)
+    bare = sum(bool(one.lack and not one.told) for one in subjects)
     if len(told) > 1 or (not is_one and (told or lacking or silent)):
-        click.echo(f"\n{summary([one.explanation.state for one in told], len(lacking), silent)}")
+        click.echo(f"\n{summary([one.explanation.state for one in told], bare, silent)}")
 
 
 def summary(states: Sequence[str], lacking: int, silent: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,12 +14,14 @@ from shim.cli.exits import Plugin
 if TYPE_CHECKING:
     from shim.probing import Finding, Shown, Thresholds
 
+SECONDS: Final = click.FloatRange(min=0, min_open=True)
+
 
 @click.command("probe", cls=Plugin)
 @click.argument("what", metavar="HOST[:PORT]|secret/NAME|certificate/NAME")
 @click.option("--warning", "-w", default=21.0, metavar="DAYS", help="Warn when it expires within so many days. [21]")
 @click.option("--critical", "-c", default=7.0, metavar="DAYS", help="Critical within so many days. [7]")
-@click.option("--timeout", "-t", default=10.0, metavar="SECONDS", help="For each connection. [10]")
+@click.option("--timeout", "-t", default=10.0, type=SECONDS, metavar="SECONDS", help="For each connection. [10]")
 @click.option("--server-name", default="", metavar="NAME", help="Ask for this name. [the host]")
 @click.option("--ca-file", default="", metavar="FILE", help="Trust these roots. [those of this computer]")
 @place.options()

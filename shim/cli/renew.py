@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from shim.cli import place, selection
+from shim.cli.exits import Exit, fitted
 from shim.cli.selection import Selection, all_chosen
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 MANAGER: Final = "certshim-cli"
 REASON: Final = "ManuallyTriggered"
 MESSAGE: Final = "Certificate re-issuance manually triggered"
+TRIES: Final = 4  # while the controller writes as well
 
 
 @click.command("renew")
@@ -27,13 +30,34 @@ def command(selection: Selection, place: place.Place) -> None:
     What is being issued already is left alone.  Exit code 1: nothing was found, or something could not be changed.
     """
     from certs.api.certificate import Certificate  # noqa: PLC0415 - as everything that --help needs not
+    from shim.kube.errors import KubeError, Unavailable  # noqa: PLC0415
 
+    code = Exit.DONE
     for certificate in all_chosen(place, selection, Certificate):
-        click.echo(_renewed(place, certificate))
+        try:
+            click.echo(_renewed(place, certificate))
+        except Unavailable:
+            raise
+        except KubeError as error:  # of this one; the others are tried all the same
+            fitted(place.failure(error)).show()
+            code = Exit.NOT_WELL
+    sys.exit(code)
 
 
 def _renewed(place: place.Place, certificate: Certificate) -> str:
-    """Trigger it; return what to say."""
+    """Trigger it as it is now, which may be another than when it was read; return what to say."""
+    from shim.kube.errors import Conflict  # noqa: PLC0415
+
+    for _ in range(TRIES):
+        try:
+            return _triggered(place, certificate)
+        except Conflict:
+            metadata = certificate.metadata
+            certificate = place.client.get(type(certificate), metadata.namespace, metadata.name)
+    return _triggered(place, certificate)
+
+
+def _triggered(place: place.Place, certificate: Certificate) -> str:
     import msgspec  # noqa: PLC0415
 
     from certs.api.meta import ConditionStatus, is_true, with_condition  # noqa: PLC0415

@@ -51,10 +51,16 @@ def certificate(selection: Selection, what: str, timeout: timedelta, place: plac
 def _wait(place: place.Place, selection: Selection, deadline: float) -> Certificate | None:
     """Return None once all are ready, one that is not when the time is over; ClickException when one is hopeless."""
     from certs.api.certificate import Certificate  # noqa: PLC0415 - as everything that --help needs not
+    from shim.kube.errors import Unavailable  # noqa: PLC0415
 
+    found: tuple[Certificate, ...] = ()
     with progress.bar() as bar:
         while True:
-            found = all_chosen(place, selection, Certificate)
+            try:
+                found = all_chosen(place, selection, Certificate)
+            except Unavailable:  # for a moment, as when it is restarted; one that never answers is not waited for
+                if not found or time.monotonic() >= deadline:
+                    raise
             waiting = [one for one in found if not _is_ready(one)]
             if not waiting:
                 return None
@@ -95,10 +101,10 @@ def _hopeless(one: Certificate) -> str:
 
 def _explain(place: place.Place, one: Certificate) -> None:
     from shim.chain.explaining import explain  # noqa: PLC0415
-    from shim.chain.reading import read_chain  # noqa: PLC0415
+    from shim.chain.reading import Reader  # noqa: PLC0415
 
-    chain = read_chain(place.client, one.metadata.namespace, one.metadata.name)
-    told = explain(chain, datetime.now(UTC))
+    reader = Reader(place.client, one.metadata.namespace)
+    told = explain(reader.chain(one), datetime.now(UTC), reader.led_until())
     click.echo(wrapped(f"Not in time. {told.text}", err=True), err=True)
     if told.advice:
         click.echo(f"\n{wrapped(told.advice, err=True)}", err=True)

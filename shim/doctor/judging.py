@@ -260,10 +260,11 @@ def _listed(words: list[str]) -> str:
 
 def issuers(replies: Iterable[Reply]) -> Iterator[Hop]:
     """Are the issuers ready?"""
-    count, sick = 0, []
+    count, sick, is_known = 0, [], True
     for reply in replies:
         if reply.error:
             yield unknown("issuers", reply.error)
+            is_known = False
             continue
         for one in reply.tree.get("items", ()):
             count += 1
@@ -274,7 +275,7 @@ def issuers(replies: Iterable[Reply]) -> Iterator[Hop]:
         yield failed(f"issuer {name}", why, "mend what it says; it is tried again by itself")
     if count and not sick:
         yield ok("issuers", f"{count}, all ready")
-    if not count:
+    if not count and is_known:
         yield ok("issuers", "none yet")
 
 

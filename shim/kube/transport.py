@@ -322,7 +322,15 @@ def connect(kubeconfig: str = "", *, context: str = "", workers: int = 8) -> Tra
                 client_configuration=configuration,
                 persist_config=False,
             )
+        _check_token(configuration)
     return Transport(configuration, workers=workers)
+
+
+def _check_token(configuration: Configuration) -> None:
+    """Raise ConfigException for a token that no header can have, as one with the end of its line."""
+    tokens = (str(one) for one in configuration.api_key.values())
+    if not all(one.isascii() and one.isprintable() for one in tokens):
+        raise ConfigException("its token has a line's end, or other characters that no token has")
 
 
 def namespace_of(kubeconfig: str = "", *, context: str = "") -> str:

@@ -10,7 +10,7 @@ from certs.api.certificaterequest import CertificateRequest
 from certs.api.meta import find_condition
 from certs.api.order import Order
 from certs.decide.effects import one_line
-from certs.decide.incidents import Incident, Memory, Report, by_member, cause_of, is_member
+from certs.decide.incidents import Event, Incident, Memory, Report, by_member, cause_of, is_member
 from certs.decide.limits import is_limited
 from certs.decide.trouble import Kind, Patience, Trouble, trouble
 from shim.chain.explaining import explain, moment
@@ -78,20 +78,31 @@ def lines(stores: Stores, found: tuple[Troubled, ...], incident: Incident, now: 
     return tuple(_line(stores, certificate, wrong, now) for certificate, wrong in shown[:MOST_SHOWN])
 
 
+def ended(stores: Stores, incident: Incident) -> tuple[str, ...]:
+    """Return the Certificates that an incident which is over was about, as far as they are there still."""
+    if incident.due is not Event.CLOSED:
+        return ()
+    members = frozenset(incident.members)
+    found = (one.metadata for one in stores.certificates.values() if one.metadata.uid in members)
+    return tuple(sorted(f"{one.namespace}/{one.name}" for one in found))
+
+
 def chain(stores: Stores, certificate: Certificate) -> Chain:
     """Return what belongs to a Certificate, as far as it is known here."""
     namespace = certificate.metadata.namespace
     request = newest(stores.requests.by_index(OWNER, certificate.metadata.uid))
     order = _order_of(stores, request)
     is_foreign = certificate.spec.issuer_ref.effective_group != certificate.resource.group
+    secret = stores.secrets.get(namespace, certificate.spec.secret_name)
     return Chain(
         certificate=certificate,
         ingress=stores.ingress_of(certificate),
         issuer=None if is_foreign else stores.issuer(namespace, certificate.spec.issuer_ref),
-        secret=stores.secrets.get(namespace, certificate.spec.secret_name),
+        secret=secret,
         request=request,
         order=order,
         challenges=stores.challenges.by_index(OWNER, order.metadata.uid) if order is not None else (),
+        unread={} if secret is not None else {"Secret": "it is not followed, or not there"},
     )
 
 

@@ -39,6 +39,11 @@ class MailDelivery:
                 if password:
                     server.login(config.username, password)
                 refused = server.send_message(mail(message, config))
+        except UnicodeEncodeError:  # nothing of it is repeated: it has the password
+            raise NotDelivered(
+                f"{attempt}: username or password has other characters than those of ASCII, which logging in does not "
+                "take; set another"
+            ) from None
         except smtplib.SMTPAuthenticationError:
             raise NotDelivered(f"{attempt}: it does not take this username and password") from None
         except smtplib.SMTPRecipientsRefused as error:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from certs.decide.effects import one_line
-from certs.decide.incidents import Event, Incident
+from certs.decide.incidents import REPEAT, Event, Incident
 from certs.decide.trouble import Kind, Severity
 
 MOST_SHOWN: Final = 10
@@ -28,7 +28,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message.  `id` is the same each time it is tried; `incident` is that of all messages of one incident."""
+    """One message.  `id` is the same each time it is tried; `incident` is that of all messages of one incident.
+
+    `about` are the Certificates that were in it when it ended, as far as they are there still.
+    """
 
     id: str
     incident: str
@@ -42,6 +45,8 @@ class Message:
     count: int
     cluster: str = ""
     lines: tuple[Line, ...] = ()
+    about: tuple[str, ...] = ()
+    repeat: timedelta = REPEAT
 
     @property
     def subject(self) -> str:
@@ -49,7 +54,8 @@ class Message:
         cluster = f"[{self.cluster}] " if self.cluster else ""
         who = f"{self.count} certificates" if self.count != 1 else "1 certificate"
         if self.event is Event.CLOSED:
-            said = f"Over after {lasting(self.at - self.since)}: certificates were {WORDS[self.kind]}"
+            were = f"Certificate {self.about[0]} was" if len(self.about) == 1 else "certificates were"
+            said = f"Over after {lasting(self.at - self.since)}: {were} {WORDS[self.kind]}"
         elif self.count == 1 and self.lines:
             said = f"Certificate {self.lines[0].namespace}/{self.lines[0].name} is {WORDS[self.kind]}"
         else:
@@ -63,8 +69,16 @@ class Message:
         """Since when it is so, or that it is over."""
         began = f"{self.since:%Y-%m-%d %H:%M} UTC"
         if self.event is Event.CLOSED:
-            return f"It began at {began} and lasted {lasting(self.at - self.since)}. Nothing is to be done."
-        return f"Since {began}, for {lasting(self.at - self.since)}. Told once a day until it is over."
+            return f"It began at {began} and lasted {lasting(self.at - self.since)}{self._of}. Nothing is to be done."
+        often = "once a day" if self.repeat == REPEAT else f"again after {self.repeat / timedelta(hours=1):g} h"
+        return f"Since {began}, for {lasting(self.at - self.since)}. Told {often} until it is over."
+
+    @property
+    def _of(self) -> str:
+        """Of which Certificates it was, the first ten."""
+        more = len(self.about) - MOST_SHOWN
+        shown = ", ".join(self.about[:MOST_SHOWN])
+        return f", of {shown}{f' and {more} more' if more > 0 else ''}" if shown else ""
 
     @property
     def remainder(self) -> str:
@@ -73,7 +87,15 @@ class Message:
         return f"and {more} more" if more > 0 and self.event is not Event.CLOSED else ""
 
 
-def message_of(incident: Incident, lines: tuple[Line, ...], cluster: str, now: datetime) -> Message:
+def message_of(
+    incident: Incident,
+    lines: tuple[Line, ...],
+    cluster: str,
+    now: datetime,
+    *,
+    about: tuple[str, ...] = (),
+    repeat: timedelta = REPEAT,
+) -> Message:
     """Return the message of an incident that is due; of many Certificates, the first ten are shown."""
     assert incident.due is not None  # noqa: S101  the caller has looked
     return Message(
@@ -89,6 +111,8 @@ def message_of(incident: Incident, lines: tuple[Line, ...], cluster: str, now: d
         count=incident.count,
         cluster=cluster,
         lines=lines if incident.due is not Event.CLOSED else (),
+        about=about,
+        repeat=repeat,
     )
 
 

@@ -18,7 +18,7 @@ from shim.notify.authors import Authors
 from shim.notify.config import Notifications, Receiver
 from shim.notify.credentials import ReadSecret, secrets_of
 from shim.notify.delivery import Delivery
-from shim.notify.gathering import LimitedUntil, Troubled, lines, reports, troubled
+from shim.notify.gathering import LimitedUntil, Troubled, ended, lines, reports, troubled
 from shim.notify.mail import MailDelivery
 from shim.notify.memorystore import MemoryStore
 from shim.notify.message import message_of
@@ -161,8 +161,10 @@ class Notifier(Collector):
             due = [one for one in due if one.id not in handled]
             if due and sender.is_free and self._may_send():
                 incident = due[sender.counts[FAILED] % len(due)]
-                told = lines(self._stores, found, incident, now)
-                sender.offer(incident, message_of(incident, told, self._config.cluster, now))
+                told, about = lines(self._stores, found, incident, now), ended(self._stores, incident)
+                repeat = self._config.rhythm.repeat
+                message = message_of(incident, told, self._config.cluster, now, about=about, repeat=repeat)
+                sender.offer(incident, message)
 
     def _delivered(self, incident: Incident) -> None:
         """Note it, from a sender's thread."""

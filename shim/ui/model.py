@@ -147,6 +147,11 @@ def sentence(certificate: Certificate, state: State) -> str:
         due = certificate.status.renewal_time
         said = f"its renewal was due at {due:%Y-%m-%d %H:%M} UTC, and has not begun" if due is not None else ""
         return said or "it is not renewed by itself"
+    expiry = certificate.status.not_after
+    is_called_ready = ready is not None and ready.status == "True"
+    if state is State.FAILING and is_called_ready and expiry is not None and not _has_failed(certificate, issuing):
+        # What is said of it is of the last time that somebody looked.
+        return f"it expired at {expiry:%Y-%m-%d %H:%M} UTC, and nothing has replaced it"
     for one in (issuing, ready):
         if one is not None and one.message:
             return one.message

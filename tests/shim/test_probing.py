@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from certs.pki.csr import build_csr
 from certs.pki.x509 import read_chain
 from shim.cli.probe import command
-from shim.probing import CannotProbe, Endpoint, Level, Shown, Thresholds, ask, judge, parse_endpoint
+from shim.probing import CannotProbe, Endpoint, Finding, Level, Shown, Thresholds, ask, judge, parse_endpoint
 from tests.certs.decide.objects import DAY, NOW, certificate, key, sign
 from tests.cluster.pki import CA
 
@@ -44,7 +44,30 @@ def test_it_is_as_urgent_as_it_is_near(after: timedelta, level: Level, part: str
 
 
 def test_the_line_ends_with_performance_data() -> None:
-    assert str(judge("shop", Shown(LEAF), USUAL, NOW)).endswith(" | days=60.0;21;7;0")
+    assert str(judge("shop", Shown(LEAF), USUAL, NOW)).endswith(" | days=60.0;21:;7:;0")
+
+
+def test_what_a_certificate_says_of_itself_is_text() -> None:
+    """Its names are others' words: no line of theirs, and no performance data."""
+    found = Finding(Level.OK, "shop: by Mallory | days=99;\nOK", "days=1.0;21:;7:;0")
+
+    assert str(found) == "OK: shop: by Mallory / days=99; OK | days=1.0;21:;7:;0"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (f"{'ü' * 80}", "UNKNOWN: cannot ask " + "ü" * 80 + ":443 for its certificate: it is no name of a host"),
+        ("-t 0 a.test", "0.0 is not in the range x>0"),
+        ("-t -1 a.test", "-1.0 is not in the range x>0"),
+    ],
+    ids=["a name", "no time", "less than none"],
+)
+def test_what_cannot_be_asked(words: str, says: str) -> None:
+    done = CliRunner().invoke(command, words.split())
+
+    assert done.exit_code == Level.UNKNOWN
+    assert says in done.output
 
 
 def test_what_clients_refuse_is_critical_however_long_it_lasts() -> None:

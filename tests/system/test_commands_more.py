@@ -127,7 +127,7 @@ def test_a_request_is_made_from_a_manifest(shop: Shop, run: Run, tmp_path: Path)
     assert f"CertificateRequest asked has been created in namespace {shop.namespace}\n" in told.stderr
     assert key.stat().st_mode & 0o077 == 0
     again = run("create", "cr", "asked", f"--from-certificate-file={manifest}", f"--output-key-file={key}")
-    assert again.stderr == f"Error: cannot write {key}: File exists\n"
+    assert again.stderr == f"Error: {key} is there already: name another by --output-key-file\n"
     spec |= {"dnsNames": [shop.host()], "issuerRef": {"name": shop.issuer()}}
     manifest.write_text(yaml.safe_dump(document))
 

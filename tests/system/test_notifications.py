@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.cluster import Cluster, PebbleSettings
+from tests.cluster import APIFailure, Cluster, PebbleSettings
 from tests.fakes.acme import FakeCA, Scripted
 from tests.product import NAMESPACE, Product
 from tests.shim.notify.places import Hook, Inbox, hook, mail_server
@@ -19,12 +20,21 @@ from tests.system.shop import Shop, eventually
 
 pytestmark = pytest.mark.system
 SECRET = "certshim-notify-test"
+MEMORY = f"/api/v1/namespaces/{NAMESPACE}/configmaps/certshim-notifications"
 LIFETIME = 45  # seconds, of which the last fifteen are near its end
 
 
 @pytest.fixture
 def shop(product: Product, cluster: Cluster, namespace: str) -> Shop:
     return Shop(product, cluster, namespace)
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(cluster: Cluster, shop: Shop) -> None:
+    """Have no incident of another test end in this one: they run in any order, and have the same receivers."""
+    del shop  # the namespace that it is in is there
+    with suppress(APIFailure):
+        cluster.api.delete(MEMORY)
 
 
 @pytest.fixture
@@ -78,8 +88,7 @@ def test_one_message_and_its_end(
         shop.ingress("web", shop.host(), annotations={"cert-manager.io/issuer": "later"})
         (opened,) = eventually(lambda: messages(receiver), "a message")
         eventually(lambda: inbox.mails, "a mail")
-        stored = f"/api/v1/namespaces/{NAMESPACE}/configmaps/certshim-notifications"
-        eventually(lambda: '"told":1' in cluster.api.get(stored)["data"]["incidents"], "it is remembered")
+        eventually(lambda: '"told":1' in cluster.api.get(MEMORY)["data"]["incidents"], "it is remembered")
     finally:
         shim.kill()
 

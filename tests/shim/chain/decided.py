@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 from certs.annotations import OVERRIDE_CLASS, OVERRIDE_NAME, PROFILE
+from certs.api.certificate import Certificate, CertificateStatus, Renewal
+from certs.api.certificaterequest import CertificateRequest, CertificateRequestStatus
 from certs.api.challenge import Challenge
 from certs.api.core import Secret, SecretMeta
 from certs.api.ingress import Ingress, IngressSpec, IngressTLS
@@ -78,6 +80,7 @@ INTERNAL: Final = "cannot create an order for a.internal at ca.example"
 NO_ACCOUNT: Final = "cannot register an ACME account at ca.example"
 VERDICT: Final = "the authorization is invalid"
 DNS01: Final = ACMESolver(dns01=DNS01Solver())
+READY: Final = CertificateStatus(conditions=(made.condition("Ready"),))
 BY_CA: Final = IssuerSpec(ca=CAIssuer("ca"))
 PRIVATE: Final = DNSAnswer(DNSState.FOUND, (Address("10.0.0.7"),), trusted=True)
 Say = Callable[[], str]
@@ -170,6 +173,27 @@ def explained(**links: object) -> str:
     """Return what `explain` says by itself."""
     usual: dict[str, object] = {"certificate": made.certificate(), "issuer": made.issuer()}
     return explain(Chain(**(usual | links)), NOW).text  # type: ignore[arg-type]
+
+
+def halted() -> str:
+    """Return what `explain` says an hour after the leader's Lease has run out."""
+    return explain(Chain(made.certificate(), issuer=made.issuer()), NOW, NOW - timedelta(hours=1)).text
+
+
+def left_to_expire() -> str:
+    certificate = made.certificate(renewal=Renewal(policy="Disabled"))
+    return explained(certificate=certificate, secret=made.stored(certificate))
+
+
+def decided_on(verdict: str, certificate: Certificate | None = None, message: str = "") -> CertificateRequest:
+    """Return a request that somebody has approved or denied."""
+    conditions = (made.condition(verdict, message=message),)
+    return made.with_status(made.request(certificate or made.certificate()), CertificateRequestStatus(conditions))
+
+
+def waits_for_another() -> str:
+    certificate = made.certificate(issuer_ref=IssuerReference("a", "AWSPCAIssuer", "awspca.example.com"))
+    return explained(certificate=certificate, issuer=None, request=decided_on("Approved", certificate))
 
 
 def no_secret(_namespace: str, _name: str) -> None:
@@ -287,6 +311,11 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("ca-not-injected", no_bundle),
     ("bad-config", contradicting),
     ("bad-config", skipped_entry),
+    ("no-shim", halted),
+    ("unrenewed", left_to_expire),
+    ("unattended", lambda: explained(issuer=made.issuer(status=IssuerStatus()))),
+    ("unattended", lambda: explained(certificate=made.with_status(made.certificate(), READY))),
+    ("unattended", explained),
     ("account-deactivated", deactivated),
     ("external-account", lambda: refused("externalAccountRequired", "no account is bound", NO_ACCOUNT)),
     ("key-change", lambda: str(_of_another_account(made.issuer(), made.secret("account"), "tls.key", ACCOUNT))),
@@ -303,9 +332,11 @@ SAID: Final[tuple[tuple[str, Say], ...]] = (
     ("issuer-missing", lambda: why(lambda: orders.ready_issuer(None, made.order()))),
     ("issuer-missing", lambda: why(lambda: challenges.decide(ObservedChallenge(made.challenge(HOST)), NOW))),
     ("foreign-certificate", not_a_certificate),
-    ("issuer-not-ready", lambda: explained(issuer=made.issuer(status=IssuerStatus()))),
+    ("issuer-not-ready", lambda: explained(issuer=made.issuer(ready=False))),
     ("issuer-not-ready", lambda: pending(made.issuer(ready=False))),
     ("issuer-not-ready", lambda: why(lambda: orders.ready_issuer(made.issuer(ready=False), made.order()))),
+    ("denied", lambda: explained(request=decided_on("Denied", message="not this name"))),
+    ("foreign-issuer", waits_for_another),
     ("approval-refused", may_not_approve),
     ("unapproved", lambda: explained(request=made.request())),
     ("unapproved", lambda: NOT_YET_APPROVED.message),

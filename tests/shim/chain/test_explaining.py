@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from certs.api.certificate import CertificateStatus
+from certs.api.certificate import CertificateStatus, Renewal
+from certs.api.certificaterequest import CertificateRequestStatus
 from certs.api.challenge import ChallengeStatus
 from certs.api.core import Event, ObjectReference
-from certs.api.meta import KubeObject, ObjectMeta
+from certs.api.meta import Condition, IssuerReference, KubeObject, ObjectMeta
 from certs.api.order import ACMEState, OrderStatus
 from certs.outcomes import Transient
 from shim.chain.advice import advice_on
@@ -180,6 +181,151 @@ def test_one_paragraph_says_it(of: Chain, state: str, parts: tuple[str, ...]) ->
     assert told.state == state
     for part in parts:
         assert part in told.text
+
+
+LATER = NOW + timedelta(days=33)
+EXPIRED = NOW + timedelta(days=100)
+
+
+def of_another(*conditions: Condition) -> Chain:
+    """Return a Certificate of an issuer of others, whose request has these conditions."""
+    ours = certificate(issuer_ref=IssuerReference("a", "AWSPCAIssuer", "awspca.example.com"))
+    asked = with_status(request(ours), CertificateRequestStatus(conditions))
+    return Chain(with_status(ours, CertificateStatus(conditions=(NOT_READY,))), request=asked)
+
+
+def unrenewed(*conditions: Condition) -> Chain:
+    ours = certificate(renewal=Renewal(policy="Disabled"))
+    return Chain(with_status(ours, CertificateStatus(conditions)), issuer=issuer(), secret=stored(ours))
+
+
+@pytest.mark.parametrize(
+    ("of", "now", "state", "parts"),
+    [
+        pytest.param(
+            chain(READY, secret=stored()),
+            LATER,
+            "failing",
+            ("Its renewal was due at 2026-03-31 12:00:00 UTC (3 days ago).", "not get on: nobody has begun with it."),
+            id="a renewal that does not begin",
+        ),
+        pytest.param(
+            chain(READY, secret=stored()),
+            EXPIRED,
+            "failing",
+            ("is not ready: its certificate has expired, and nobody has begun with its renewal, due at 2026-03-31",),
+            id="an expiry that nobody has noted",
+        ),
+        pytest.param(
+            chain(READY),
+            NOW,
+            "failing",
+            ('its Secret "shop-tls" is not there, and nobody',),
+            id="a Secret that is gone",
+        ),
+        pytest.param(
+            chain(READY, unread={"Secret": "not yours"}),
+            NOW,
+            "good",
+            ("is ready.",),
+            id="a Secret that is not to be read",
+        ),
+        pytest.param(
+            unrenewed(READY),
+            NOW,
+            "good",
+            ("is ready.", "It is not renewed by itself: spec.renewal.policy is Disabled."),
+            id="a renewal that is switched off",
+        ),
+        pytest.param(
+            unrenewed(condition("Ready", "False", reason="Expired", message="Certificate expired on Tue")),
+            EXPIRED,
+            "failing",
+            ("not ready: its certificate has expired, and is not renewed by itself: spec.renewal.policy is Disabled.",),
+            id="and what comes of it",
+        ),
+        pytest.param(
+            chain(), NOW, "failing", ("not ready: nobody has looked at it since it was made",), id="nobody has looked"
+        ),
+        pytest.param(
+            of_another(condition("Approved")),
+            NOW,
+            "waiting",
+            ('shop-1 is approved, and waits for the controller of AWSPCAIssuer "a" (awspca.example.com).',),
+            id="an issuer of others",
+        ),
+        pytest.param(
+            of_another(condition("Approved"), condition("Ready", "False", reason="Pending", message="in the queue.")),
+            NOW,
+            "waiting",
+            ("(awspca.example.com), which says: in the queue.",),
+            id="and what it says",
+        ),
+        pytest.param(
+            of_another(condition("Denied", message="not this name")),
+            NOW,
+            "failing",
+            ("CertificateRequest shop-1 was denied: not this name.",),
+            id="a request that was denied",
+        ),
+    ],
+)
+def test_it_is_told_who_does_nothing(of: Chain, now: datetime, state: str, parts: tuple[str, ...]) -> None:
+    """Though each object says what it said when somebody looked at it last."""
+    told = explain(of, now)
+
+    assert told.state == state
+    assert bool(told.advice) == (state == "failing" or of.certificate.spec.issuer_ref.kind == "AWSPCAIssuer")
+    for part in parts:
+        assert part in told.text
+
+
+HOUR = timedelta(hours=1)
+DAY_AFTER = NOW + timedelta(days=1)
+ISSUING = condition("Issuing", reason="DoesNotExist", message="Issuing certificate as Secret does not exist")
+
+
+@pytest.mark.parametrize(
+    ("of", "led_until", "halted"),
+    [
+        pytest.param(chain(NOT_READY, ISSUING), DAY_AFTER - HOUR, True, id="the Lease has run out"),
+        pytest.param(chain(NOT_READY, ISSUING, request=request()), DAY_AFTER - HOUR, True, id="whatever it waited for"),
+        pytest.param(chain(READY, secret=stored()), DAY_AFTER - HOUR, False, id="one that is well"),
+        pytest.param(chain(NOT_READY, ISSUING), DAY_AFTER + timedelta(seconds=40), False, id="somebody leads"),
+        pytest.param(chain(NOT_READY, ISSUING), DAY_AFTER - SECOND, False, id="a standby may take it still"),
+        pytest.param(chain(NOT_READY, ISSUING), None, False, id="it is not known"),
+        pytest.param(
+            chain(
+                NOT_READY,
+                ISSUING,
+                events=events(certificate(), (-timedelta(hours=23, minutes=30), "Normal", "Issuing")),
+            ),
+            DAY_AFTER - HOUR,
+            False,
+            id="somebody works without an election",
+        ),
+    ],
+)
+def test_it_is_told_that_no_shim_is_at_work(of: Chain, led_until: datetime | None, *, halted: bool) -> None:
+    """Then nothing else is worth mending first."""
+    told = explain(of, DAY_AFTER, led_until)
+
+    assert ("not ready: no shim is at work" in told.text) is halted
+    assert ("kubectl get pods -n cert-manager" in told.advice) is halted
+
+
+def test_of_one_that_was_just_made_it_is_said_that_nobody_has_looked() -> None:
+    made_now = certificate(created=NOW)
+
+    assert explain(Chain(made_now, issuer=issuer()), NOW).text.endswith(
+        "is not ready yet: no controller has looked at it."
+    )
+
+
+def test_what_held_it_up_before_is_told_behind() -> None:
+    told = explain(chain(NOT_READY, request=request()), DAY_AFTER, DAY_AFTER - HOUR)
+
+    assert "(1 hour ago). Before that: CertificateRequest shop-1: waits for an approver" in told.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -97,3 +98,13 @@ def test_the_plug_in_name_reaches_the_commands() -> None:
     output = CliRunner().invoke(main, ["crds", "--help"], prog_name="kubectl-certshim").output
 
     assert output.startswith("Usage: kubectl certshim crds [OPTIONS]")
+
+
+def test_what_a_terminal_does_not_have_is_replaced() -> None:
+    """Where it is not of UTF-8: marks and trees are not in Latin-1."""
+    words = [sys.executable, "-c", "from shim.cli import main; main()", "probe", "\u2717:0"]
+    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+
+    done = subprocess.run(words, capture_output=True, env=latin, check=False, timeout=30)  # noqa: S603
+
+    assert done.stdout.startswith(b'UNKNOWN: "?:0" is no endpoint'), done.stderr

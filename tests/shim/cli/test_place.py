@@ -32,6 +32,7 @@ NAMESPACED = (
     "renew web",
     "renew --all",
     "status certificate web",
+    "ui --no-open",
     "wait certificate web",
     "wait certificate --all",
 )
@@ -131,6 +132,29 @@ def test_a_file_that_is_no_kubeconfig(content: str, tmp_path: Path) -> None:
     assert result.exit_code == Exit.UNKNOWN
     assert result.stderr.startswith(f"Error: cannot find credentials for the API server in {path}: ")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("token", ["secret\n", "s\u00e9same"])
+def test_a_token_that_cannot_be_sent(token: str, tmp_path: Path) -> None:
+    """A sentence without it, and no traceback."""
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1")
+    path.write_text(
+        yaml.safe_dump({**yaml.safe_load(path.read_text()), "users": [{"name": "one", "user": {"token": token}}]})
+    )
+
+    result = run("explain certificate web", "--kubeconfig", str(path))
+
+    assert result.exit_code == Exit.UNKNOWN
+    assert "its token has a line's end" in result.stderr
+    assert token.strip() not in result.output
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536", ":8000"])
+def test_an_address_where_no_page_can_be(listen: str) -> None:
+    result = run(f"ui --no-open --listen={listen}")
+
+    assert result.exit_code == Exit.WRONG_CALL
+    assert f"Error: --listen={listen}: write HOST:PORT" in result.stderr
 
 
 def test_what_asks_no_cluster_needs_no_credentials() -> None:

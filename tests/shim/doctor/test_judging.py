@@ -137,3 +137,16 @@ def test_definitions_that_are_of_somebody_else() -> None:
     assert [one.verdict for one in same] == ["ok"]
     assert [one.evidence for one in less if one.verdict != "ok"] == ["its fields are not those of this version"]
     assert [one.verdict for one in judging.definitions({"a": MISSING}, wanted)] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "verdicts"),
+    [
+        ((Reply({"items": []}), Reply({"items": []})), ["ok"]),
+        ((REFUSED, Reply({"items": []})), ["unknown"]),
+        ((REFUSED, REFUSED), ["unknown", "unknown"]),
+    ],
+    ids=["none", "who knows", "nobody may look"],
+)
+def test_issuers_that_must_not_be_seen_may_be_there(replies: tuple[Reply, ...], verdicts: list[str]) -> None:
+    assert [hop.verdict for hop in judging.issuers(replies)] == verdicts

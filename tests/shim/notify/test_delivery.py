@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -164,6 +165,43 @@ def test_what_a_mail_server_does_not_take(tmp_path: Path, more: dict[str, object
 
     assert "wrong secret" not in str(caught.value)
     assert not caught.value.final
+
+
+def test_a_password_that_mail_servers_do_not_take(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("Straßenbahn")
+    refused = pytest.raises(NotDelivered, match="other characters than those of ASCII")
+    with mail_server(tmp_path, closed_port(), password="Straßenbahn") as inbox, refused as caught:
+        MailDelivery(smtp(inbox.port, inbox.ca_file, password), no_secret).send(MESSAGE)
+
+    assert "Stra" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_it_is_said_how_often_it_is_told() -> None:
+    assert MESSAGE.since_when.endswith("Told once a day until it is over.")
+    often = dataclasses.replace(MESSAGE, repeat=timedelta(hours=6))
+    assert often.since_when.endswith("Told again after 6 h until it is over.")
+
+
+@pytest.mark.parametrize(
+    ("about", "subject", "of"),
+    [
+        ((), "[prod] Over after 2 hours: certificates were failing (ClusterIssuer le)", "2 hours."),
+        (("shop/a",), "[prod] Over after 2 hours: Certificate shop/a was failing (ClusterIssuer le)", ", of shop/a."),
+        (
+            tuple(f"shop/{number}" for number in range(12)),
+            "[prod] Over after 2 hours: certificates were failing (ClusterIssuer le)",
+            ", shop/9 and 2 more.",
+        ),
+    ],
+    ids=["gone", "one", "many"],
+)
+def test_of_what_is_over_it_is_said_what_it_was(about: tuple[str, ...], subject: str, of: str) -> None:
+    over = dataclasses.replace(MESSAGE, event=Event.CLOSED, count=0, lines=(), about=about)
+
+    assert over.subject == subject
+    assert of in over.since_when
 
 
 def test_a_recipient_that_is_refused_is_not_tried_for_ever(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def test_another_process_tells_nothing_twice_and_the_end(kube: Cluster, stores: 
         with notifier(kube, stores, receiver, passing):
             until(lambda: len(receiver.posted) > 1)
     assert [one["event"] for one in told(receiver)] == ["opened", "closed"]
+    assert "Certificate web/web was failing" in told(receiver)[1]["summary"]
     assert [one["number"] for one in told(receiver)] == [1, 2]
 
 

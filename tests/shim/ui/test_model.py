@@ -62,7 +62,7 @@ RENEWING = (
         pytest.param(
             chain(waiting("web"), request=DENIED.request),
             State.FAILING,
-            "CertificateRequest web-1: not this name.",
+            "CertificateRequest web-1 was denied: not this name.",
             id="a request that was denied",
         ),
         pytest.param(
@@ -84,6 +84,12 @@ RENEWING = (
             id="a renewal that does not get on",
         ),
         pytest.param(chain(certificate("web", conditions=RENEWING)), State.READY, "", id="a renewal that does"),
+        pytest.param(
+            chain(certificate("web", not_after=NOW - DAY)),
+            State.FAILING,
+            f"it expired at {NOW - DAY:%Y-%m-%d %H:%M} UTC, and nothing has replaced it",
+            id="an expiry that nobody has noted",
+        ),
         pytest.param(chain(certificate("web"), order=SOLVERLESS.order), State.READY, "", id="an Order of the past"),
     ],
 )
