@@ -24,9 +24,9 @@ from typing import Final
 
 from certs.annotations import EDIT_IN_PLACE
 from certs.api.ingress import HTTPIngressPath, Ingress
-from certs.hosts import is_wildcard
+from certs.hosts import is_covered_by, is_ip_address, is_wildcard
 from certs.problems import Path, Problem, ProblemType
-from certs.route import SERVICE
+from certs.route import NAMED_LIKE, SERVICE
 from certs.wanted import ANNOTATIONS
 
 CHALLENGES: Final = "/.well-known/acme-challenge/"
@@ -132,11 +132,15 @@ def _shared(annotations: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(ANNOTATIONS @ key, ProblemType.INVALID, f"{said} the challenge, too", value, OWN_ROUTE)
 
 
+def displaces(ingress: Ingress) -> bool:
+    """May there be hosts that ingress-nginx serves as long as no Ingress has them?"""
+    annotations = ingress.metadata.annotations
+    return FROM_TO_WWW in annotations or SERVER_ALIAS in annotations or (_is_nginx(ingress) and any(_catching(ingress)))
+
+
 def displaced(ingress: Ingress, hosts: Collection[str]) -> Iterator[Problem]:
     """Yield what ingress-nginx stops doing for one of the hosts when the route gives it an Ingress."""
     annotations = ingress.metadata.annotations
-    if FROM_TO_WWW not in annotations and SERVER_ALIAS not in annotations:
-        return
     own = {rule.host for rule in ingress.spec.rules}
     if annotations.get(FROM_TO_WWW, "").lower() == "true":
         for host in own:
@@ -145,10 +149,40 @@ def displaced(ingress: Ingress, hosts: Collection[str]) -> Iterator[Problem]:
                 detail = f"ends for {other} when its challenge has a route"
                 remedy = f"give {other} an Ingress that redirects"
                 yield Problem(ANNOTATIONS @ FROM_TO_WWW, ProblemType.INVALID, detail, "true", remedy)
-    for alias in map(str.strip, annotations.get(SERVER_ALIAS, "").split(",")):
+    aliases = dict.fromkeys(alias.strip() for alias in annotations.get(SERVER_ALIAS, "").split(","))
+    for alias in aliases:
         if alias in hosts and alias not in own:
             detail = f"ends for {alias} when its challenge has a route"
             yield Problem(ANNOTATIONS @ SERVER_ALIAS, ProblemType.INVALID, detail, alias, f"give {alias} a rule")
+    if _is_nginx(ingress):
+        yield from _uncaught(ingress, sorted(set(hosts) - own - aliases.keys()))
+
+
+def _uncaught(ingress: Ingress, hosts: Collection[str]) -> Iterator[Problem]:
+    """Yield the rules that catch these hosts, too: of all that match a name nginx takes the exact server alone."""
+    for path, caught in _catching(ingress):
+        for host in hosts:
+            if not is_ip_address(host) and (not caught or is_covered_by(host, caught)):
+                detail = f"ends for {host} when its challenge has a route"
+                yield Problem(path, ProblemType.INVALID, detail, caught, f"give {host} a rule")
+
+
+def _catching(ingress: Ingress) -> Iterator[tuple[Path, str]]:
+    """Yield where many hosts are served, and which: a wildcard, or nothing for all."""
+    for i, rule in enumerate(ingress.spec.rules):
+        if rule.http is not None and rule.http.paths and (not rule.host or is_wildcard(rule.host)):
+            yield Path("spec") / "rules" @ i / "host", rule.host
+    if ingress.spec.default_backend is not None and not ingress.spec.rules:
+        yield Path("spec") / "defaultBackend", ""
+
+
+def _is_nginx(ingress: Ingress) -> bool:
+    """Is it one of ingress-nginx's, as far as an Ingress shows?"""
+    annotations = ingress.metadata.annotations
+    if any(key.startswith(_F5) for key in annotations):
+        return False
+    name = ingress.spec.ingress_class_name or annotations.get(CLASS, "")
+    return name in NAMED_LIKE or any(key.startswith(_COMMUNITY) for key in annotations)
 
 
 def _own_address(ingress: Ingress) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from certs.api.ingress import Ingress
 from certs.lenient import lenient
-from certs.proxies import blockers, displaced
+from certs.proxies import blockers, displaced, displaces
 
 NGINX = "nginx.ingress.kubernetes.io/"
 SNIPPET = f"{NGINX}server-snippet"
@@ -262,3 +262,41 @@ def test_what_has_no_route_is_displaced_by_none(annotations: dict[str, str], hos
     obj = ingress({NGINX + key: text for key, text in annotations.items()})
 
     assert list(displaced(obj, hosts)) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "class_name", "annotations", "told"),
+    [
+        pytest.param("*.example.org", "nginx", {}, ["spec.rules[0].host"], id="wildcard"),
+        pytest.param("", "nginx", {}, ["spec.rules[0].host"], id="all hosts"),
+        pytest.param("*.example.org", None, {f"{NGINX}proxy-body-size": "1m"}, ["spec.rules[0].host"], id="annotation"),
+        pytest.param(
+            "*.example.org", None, {"kubernetes.io/ingress.class": "nginx"}, ["spec.rules[0].host"], id="class"
+        ),
+        pytest.param("*.example.com", "nginx", {}, [], id="another wildcard"),
+        pytest.param("a.example.org", "nginx", {}, [], id="a rule of its own"),
+        pytest.param("*.example.org", "traefik", {}, [], id="another proxy"),
+    ],
+)
+def test_a_host_that_a_wildcard_catches_is_displaced_by_its_route(
+    host: str, class_name: str | None, annotations: dict[str, str], told: list[str]
+) -> None:
+    """ingress-nginx makes a server of each host, and asks no other then."""
+    obj = ingress(annotations, host=host, class_name=class_name)
+
+    problems = list(displaced(obj, ["a.example.org", "192.0.2.1"]))
+
+    assert [str(problem.path) for problem in problems] == told
+    assert displaces(obj) or not told
+    assert all(problem.remedy == "give a.example.org a rule" for problem in problems)
+
+
+def test_a_host_of_the_default_backend_is_displaced_by_its_route() -> None:
+    """Where the Ingress has nothing else."""
+    obj = ingress({}, class_name="nginx")
+    backend = obj.spec.rules[0].http.paths[0].backend
+    alone = msgspec.structs.replace(obj, spec=msgspec.structs.replace(obj.spec, rules=(), default_backend=backend))
+    beside = msgspec.structs.replace(obj, spec=msgspec.structs.replace(obj.spec, default_backend=backend))
+
+    assert [str(problem.path) for problem in displaced(alone, ["b.example.org"])] == ["spec.defaultBackend"]
+    assert not list(displaced(beside, ["b.example.org"]))

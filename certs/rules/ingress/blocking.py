@@ -7,12 +7,10 @@ from typing import Final
 
 from certs.decide.solver import HTTP_01, challenge_type
 from certs.problems import Problem
-from certs.proxies import FROM_TO_WWW, SERVER_ALIAS, blockers, displaced
+from certs.proxies import blockers, displaced, displaces
 from certs.rules.ingress.subject import IngressRule, Subject
 from certs.rules.proving import solver_for
 from certs.rules.rule import Action, Rule
-
-DISPLACED: Final = frozenset((FROM_TO_WWW, SERVER_ALIAS))
 
 
 def check_blockers(subject: Subject) -> Iterable[Problem]:
@@ -26,9 +24,15 @@ def check_blockers(subject: Subject) -> Iterable[Problem]:
 
 def check_displaced(subject: Subject) -> Iterable[Problem]:
     """Return what a proxy does for a host only as long as no Ingress has it."""
-    if DISPLACED.isdisjoint(subject.ingress.metadata.annotations):
+    if not displaces(subject.ingress):
         return ()
-    return displaced(subject.ingress, set(_asked_over_http(subject)))
+    return displaced(subject.ingress, {host for host in _asked_over_http(subject) if not _is_elsewhere(subject, host)})
+
+
+def _is_elsewhere(subject: Subject, host: str) -> bool:
+    """Has another Ingress the host, so that nothing ends with the route?"""
+    own = (subject.namespace, subject.raw.metadata.name)
+    return any((claim.namespace, claim.name) != own for claim in subject.facts.ingresses_of_host(host))
 
 
 def _asked_over_http(subject: Subject) -> Iterator[str]:
@@ -57,12 +61,13 @@ RULES: Final[tuple[IngressRule, ...]] = (
     ),
     Rule(
         "http01-displaces",
-        "A host that the proxy redirects or serves by an annotation, and whose challenge will have a route.",
+        "A host that the proxy redirects, or serves without a rule of its own, and whose challenge will have a route.",
         check_displaced,
         action=Action.WARN,
         remedy="Give that host a rule, or an Ingress of its own that redirects; or have it proven by a dns01 solver.",
         why="The route of a challenge is an Ingress of that host. For a host that has one, ingress-nginx leaves out"
-        " from-to-www-redirect and server-alias: the CA is answered, and everybody else gets 404.",
+        " from-to-www-redirect, server-alias, and rules for a wildcard or for all hosts: the CA is answered, and"
+        " everybody else gets 404.",
         needs_facts=True,
     ),
 )
