@@ -72,10 +72,12 @@ class Balancer:
         await self._end.wait()
         looking.cancel()
         server.close()
-        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        # Again, since one that was accepted a moment ago has no task yet.
+        while rest := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def _look(self) -> None:
         if self._unready:
