@@ -103,7 +103,7 @@ def test_a_failure_without_advice_is_told_once() -> None:
 
     assert unadvised(said, {}) == ["Event Order Failed: the moon is full (next attempt at #:#:# UTC)"]
     assert unadvised(said, {"moon": "nothing helps", "SERVFAIL": "never met: it has a row"}) == []
-    assert unmet(said, {"moon": "nothing helps", "SERVFAIL": "never met: it has a row"}) == ["SERVFAIL"]
+    assert unmet(said, {"moon": "nothing helps", "SERVFAIL": "it has a row", "sun": "never said"}) == ["sun"]
 
 
 def test_what_the_api_server_answers_is_known_too() -> None:

@@ -88,9 +88,9 @@ def unadvised(said: Iterable[Told], needless: Mapping[str, str]) -> list[str]:
 
 
 def unmet(said: Iterable[Told], needless: Mapping[str, str]) -> list[str]:
-    """Return the patterns that no failure without a row meets."""
-    rowless = [one for one in said if not one.row]
-    return [pattern for pattern in needless if not any(_meets(one, pattern) for one in rowless)]
+    """Return the patterns that no failure meets, with a row or without."""
+    told = tuple(said)
+    return [pattern for pattern in needless if not any(_meets(one, pattern) for one in told)]
 
 
 def _meets(one: Told, pattern: str) -> bool:
