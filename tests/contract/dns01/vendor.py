@@ -22,7 +22,7 @@ from tests.contract.dns01.server import Reply, Request, VendorServer
 SECRET = "hunter2-token"
 REF = SecretKeySelector(name="vendor", key="token")
 NOWHERE = "http://127.0.0.1:1"
-WITHIN = 1.5  # seconds; a busy machine takes a tenth of it
+WITHIN = 3.0  # seconds; a machine that does much else has been seen to take half of it
 
 
 class Vendor(ABC):
