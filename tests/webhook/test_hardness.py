@@ -111,15 +111,15 @@ def test_a_hostile_object_gets_a_verdict_soon(server: tuple[int, int], name: str
 
 
 def test_memory_stays_flat(server: tuple[int, int]) -> None:
-    """The same hostile objects again and again take no more memory than the second time."""
+    """The same hostile objects again and again take no more memory than at first, but for what the allocator keeps."""
     port, pid = server
     resident = []
-    for _ in range(4):
+    for _ in range(8):
         for body in HOSTILE.values():
             post(port, body)
         resident.append(field_mb(Path(f"/proc/{pid}/status").read_text(), "VmRSS"))
 
-    assert resident[-1] - resident[1] < GROWTH_MB, resident
+    assert min(resident[-3:]) - max(resident[:3]) < GROWTH_MB, resident
 
 
 def test_two_hundred_idle_connections_stop_nobody(server: tuple[int, int]) -> None:
