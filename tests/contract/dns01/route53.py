@@ -47,7 +47,7 @@ class Fake:
 
     faults = frozenset(Fault) - {Fault.LIMITED}
     removes = True
-    deadline = 5.0  # boto3 reads its models first
+    deadline = 2 * WITHIN  # boto3 reads its models first
 
     def __init__(self, solver: Route53 | None = None, *, ambient: bool = False) -> None:
         self.solver = solver or Route53(access_key_id=KEY_ID, secret_access_key_secret_ref=REF)

@@ -30,7 +30,7 @@ class Vendor(ABC):
 
     faults: frozenset[Fault] = frozenset(Fault)
     removes = True
-    deadline = 3.0
+    deadline = 2 * WITHIN
     solver: DNS01Solver
     failing: Mapping[Fault, Reply] = {}
 
