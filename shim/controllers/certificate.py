@@ -87,6 +87,7 @@ class CertificateController:
         stores, secrets = self._world.stores, self._world.secrets
         certificate = stores.certificates.get(namespace, name)
         if certificate is None:
+            self._world.precedence.gone(namespace, name)
             return None
         ref = certificate.spec.issuer_ref
         is_foreign = ref.effective_group != certificate.resource.group

@@ -99,6 +99,14 @@ class Precedence:
             self._under_way.pop(_place(certificate), None)
         self._prospects.drop(_place(certificate))
 
+    def gone(self, namespace: str, name: str) -> None:
+        """Note that there is no such Certificate, so that what it had under way will not end.  Idempotent.
+
+        What is known of its names stays: they are looked at before it is made.
+        """
+        with self._lock:
+            self._under_way.pop(f"{namespace}/{name}", None)
+
     def learn(self, progress: Progress | None) -> None:
         """Learn from a name that was proven over HTTP whether it could be seen from here."""
         if progress is not None and (progress.reachable or progress.unseen_from_here):

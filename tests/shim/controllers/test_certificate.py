@@ -370,9 +370,12 @@ def test_a_renewal_is_waited_for(controller: CertificateController, put: Put) ->
     assert drive(controller, "web", "shop", NOW + DAY) == ["Wait"]
 
 
-def test_gone_is_gone(controller: CertificateController) -> None:
-    """Nothing to observe."""
+def test_gone_is_gone(controller: CertificateController, world: World) -> None:
+    """Nothing to observe, and nobody waits for what it had under way."""
+    world.precedence.began(certificate(), NOW)
+
     assert drive(controller, "web", "shop") == ["gone"]
+    assert not world.precedence._under_way
 
 
 def test_an_rsa_key_is_made_beside_the_work(world: World, stores: Stores, put: Put, events: Events) -> None:

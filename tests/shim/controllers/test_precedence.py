@@ -79,7 +79,16 @@ def test_a_second_look_gives_a_later_turn(look: Look) -> None:
     assert look(of).turn_at == NOW + BEHIND
 
 
-def test_others_are_let_go_first(precedence: Precedence, look: Look) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Precedence.ended, id="it says so"),
+        pytest.param(lambda made, one: made.gone(one.metadata.namespace, one.metadata.name), id="deleted meanwhile"),
+    ],
+)
+def test_others_are_let_go_first(
+    precedence: Precedence, look: Look, end: Callable[[Precedence, Certificate], None]
+) -> None:
     """For as long as they are under way, but for one in a while."""
     live, first, second = named("live", SOMEBODY), named("first", NOBODY), named("second", NOBODY)
     for one in (live, first, second):
@@ -90,7 +99,7 @@ def test_others_are_let_go_first(precedence: Precedence, look: Look) -> None:
     found = precedence.prospect(second, ISSUER)
     assert found is not None
     assert found.yield_until == NOW + ONE_IN < NOW + UNDER_WAY_FOR
-    precedence.ended(live)
+    end(precedence, live)
     found = precedence.prospect(second, ISSUER)
     assert found is not None
     assert found.yield_until is not None
