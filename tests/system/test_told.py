@@ -31,6 +31,7 @@ NEEDLESS: Final[dict[str, str]] = {
     r"a new one is made with the next attempt|generating new key": BY_ITSELF,
     r"Event Certificate ARIError": "it is renewed by its lifetime then",
     r"it was made for an earlier request of this name": BY_ITSELF,
+    r"its Order makes another Challenge|its issuer has (been set to another server|changed) since": BY_ITSELF,
     r"another registration there is under way": BY_ITSELF,
     r"to which the CA has given the account's order for the same names": BY_ITSELF,
     r"because it is being terminated": "its namespace goes away",
