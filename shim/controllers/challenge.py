@@ -110,6 +110,7 @@ class ChallengeController:
             order is None
             or acme is None
             or is_dns(challenge)
+            or not is_outdated(order, issuer)
             or not FINALIZERS.isdisjoint(challenge.metadata.finalizers)
         ):
             return False  # what has a finalizer is another's, and goes by whether its pod answers

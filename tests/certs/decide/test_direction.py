@@ -36,6 +36,7 @@ from tests.certs.decide.objects import NOW, certificate, condition, failed, next
 
 KEY = "shop-next"
 SELECTOR = SolverSelector(dns_zones=("example.org",))
+GATEWAYS = "gateway.networking.k8s.io"  # as the API server fills it in
 GATEWAY = ParentReference(name="edge", kind="Gateway", namespace="infra")
 
 
@@ -69,12 +70,15 @@ DNS = ACMESolver(dns01=DNS01Solver())
         pytest.param(DNS, {OVERRIDE_NAME: "shop", OVERRIDE_CLASS: "a", PARENT_KIND: "Gateway"}, DNS, id="over DNS"),
         pytest.param(route(GATEWAY), {OVERRIDE_CLASS: "nginx"}, route(GATEWAY), id="a class, of a route"),
         pytest.param(
-            route(GATEWAY), {PARENT_NAME: "own"}, route(ParentReference(name="own")), id="a parent of the usual kind"
+            route(GATEWAY),
+            {PARENT_NAME: "own"},
+            route(ParentReference("own", GATEWAYS, "Gateway")),
+            id="a parent of the usual kind",
         ),
         pytest.param(
             route(),
             {PARENT_NAME: "own", PARENT_KIND: "ListenerSet", PARENT_NAMESPACE: "team"},
-            route(ParentReference(name="own", kind="ListenerSet", namespace="team")),
+            route(ParentReference("own", GATEWAYS, "ListenerSet", "team")),
             id="a parent, in full",
         ),
     ],

@@ -811,10 +811,12 @@ def test_a_corrected_solver_replaces_what_gets_nowhere(
     challenges: ChallengeController,
     stores: Stores,
     put: Put,
+    respecified: Callable[[], None],
     solvers: tuple[ACMESolver, ...],
     first: str,
 ) -> None:
     """A Challenge goes by its copy, which cannot be changed; one that works is left alone."""
+    respecified()
     made = the_challenge(stores)
     drive(challenges, "web", made.metadata.name)
     found = stores.issuers.get("web", "letsencrypt")
@@ -837,9 +839,15 @@ def test_a_corrected_solver_replaces_what_gets_nowhere(
 @pytest.mark.usefixtures("ordered")
 @pytest.mark.parametrize("solver", [BY_CLASS, BY_GATEWAY, WITH_POD], ids=["class", "gateway", "pod"])
 def test_a_challenge_by_the_issuers_solver_is_not_replaced_again(
-    challenges: ChallengeController, orders: OrderController, stores: Stores, put: Put, solver: ACMESolver
+    challenges: ChallengeController,
+    orders: OrderController,
+    stores: Stores,
+    put: Put,
+    respecified: Callable[[], None],
+    solver: ACMESolver,
 ) -> None:
     """However it looks: what the API server gives back is what the issuer says."""
+    respecified()
     made = the_challenge(stores)
     found = stores.issuers.get("web", "letsencrypt")
     assert found is not None
