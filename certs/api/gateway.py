@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from certs.api.issuer import ParentReference
+from certs.api.issuer import PARENT_GROUP, ParentReference
 from certs.api.meta import APIStruct, ObjectMeta, Resource
 
 
@@ -69,7 +69,7 @@ class HTTPRouteStatus(APIStruct, frozen=True):
 class HTTPRoute(APIStruct, frozen=True):
     """Routes from hosts and paths to Services, attached to Gateways."""
 
-    resource: ClassVar[Resource] = Resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
+    resource: ClassVar[Resource] = Resource(PARENT_GROUP, "v1", "HTTPRoute", "httproutes")
 
     metadata: ObjectMeta
     spec: HTTPRouteSpec = HTTPRouteSpec()

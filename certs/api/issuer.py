@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+import msgspec
 from msgspec import Meta, field
 
 from certs.api.certificate import Conditions
@@ -178,6 +179,10 @@ SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
 KIND: Final = "[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
 
 
+PARENT_GROUP: Final = "gateway.networking.k8s.io"
+PARENT_KIND: Final = "Gateway"
+
+
 class ParentReference(APIStruct, frozen=True):
     """A Gateway (or like object) that a route attaches to; bounded as in the Gateway API."""
 
@@ -187,7 +192,7 @@ class ParentReference(APIStruct, frozen=True):
         str | None,
         Meta(
             extra_json_schema={
-                "default": "gateway.networking.k8s.io",
+                "default": PARENT_GROUP,
                 "maxLength": 253,
                 "pattern": f"^$|^{SUBDOMAIN}$",
             }
@@ -196,7 +201,7 @@ class ParentReference(APIStruct, frozen=True):
     """API group of the parent."""
     kind: Annotated[
         str | None,
-        Meta(extra_json_schema={"default": "Gateway", "minLength": 1, "maxLength": 63, "pattern": f"^{KIND}$"}),
+        Meta(extra_json_schema={"default": PARENT_KIND, "minLength": 1, "maxLength": 63, "pattern": f"^{KIND}$"}),
     ] = None
     """Kind of the parent."""
     namespace: Annotated[
@@ -209,6 +214,12 @@ class ParentReference(APIStruct, frozen=True):
     """Listener of the parent."""
     port: Annotated[int | None, Meta(extra_json_schema={"format": "int32", "minimum": 1, "maximum": 65535})] = None
     """Port of the parent."""
+
+    @property
+    def completed(self) -> ParentReference:
+        """The same with what the API server fills in, to be compared with what is stored."""
+        group = PARENT_GROUP if self.group is None else self.group
+        return msgspec.structs.replace(self, group=group, kind=self.kind or PARENT_KIND)
 
 
 class HTTP01GatewayHTTPRoute(APIStruct, frozen=True):

@@ -108,8 +108,6 @@ def _through_route(http01: HTTP01Solver, route: HTTP01GatewayHTTPRoute, annotati
         )
     if not name:
         return http01
-    # With what the API server would fill in, so that a Challenge that is stored is the same.
-    parent = ParentReference(
-        name=name, group="gateway.networking.k8s.io", kind=kind or "Gateway", namespace=namespace or None
-    )
+    # Completed, so that a Challenge that is stored is the same.
+    parent = ParentReference(name=name, kind=kind or None, namespace=namespace or None).completed
     return msgspec.structs.replace(http01, gateway_http_route=msgspec.structs.replace(route, parent_refs=(parent,)))

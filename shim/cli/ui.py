@@ -34,18 +34,18 @@ def command(listen: str, open_it: bool, behind_proxies: int, place: place.Place)
     from shim.ui.serving import Server  # noqa: PLC0415
     from shim.ui.web import Access, create_app  # noqa: PLC0415
 
-    host, _, port = listen.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 1 << 16):
-        raise click.UsageError(f"--listen={listen}: write HOST:PORT, for example 127.0.0.1:8000, or port 0 for any.")
+    host = listen.rpartition(":")[0]
+    try:
+        address = flags.address(listen if host else "")  # without a host it would be all of them
+    except ValueError as error:
+        raise click.UsageError(
+            f"--listen={listen}: write HOST:PORT, for example 127.0.0.1:8000, or port 0 for any."
+        ) from error
     if not behind_proxies and host not in LOOPBACK:
         raise click.UsageError(
             f"--listen={listen}: whoever reaches it would see all; listen on 127.0.0.1, or serve it behind "
             "a proxy that asks people who they are (--behind-proxies=1)."
         )
-    try:
-        address = flags.address(listen)
-    except ValueError as error:
-        raise click.UsageError(f"--listen={listen}: {error}") from error
     place.connect(workers=1).close()  # what is wrong with the credentials is told here, and not by a worker
     if not behind_proxies:
         place.reach()  # behind proxies nobody sits here: the page says what is not known yet

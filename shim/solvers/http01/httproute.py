@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from certs.api.gateway import (
     HTTPBackendRef,
     HTTPPathMatch,
@@ -18,7 +16,7 @@ from certs.api.gateway import (
     HTTPRouteRule,
     HTTPRouteSpec,
 )
-from certs.api.issuer import HTTP01GatewayHTTPRoute, ParentReference
+from certs.api.issuer import PARENT_KIND, HTTP01GatewayHTTPRoute
 from certs.api.meta import OwnerReference
 from certs.outcomes import WaitingForUser
 from certs.route import PREFIX, SERVICE, rule_host
@@ -30,9 +28,6 @@ from shim.solvers.http01.owners import route_name
 from shim.solvers.http01.responders import Entrance
 from shim.stores import Stores
 
-# What the API fills in; written out, so that what stands can be compared with what is wanted.
-PARENT_GROUP: Final = "gateway.networking.k8s.io"
-PARENT_KIND: Final = "Gateway"
 # Of the conditions of a route those that must be true (Gateway API, "Route status").
 NEEDED: Final = ("Accepted", "ResolvedRefs")
 
@@ -94,16 +89,11 @@ def http_route(host: RoutedHost, owned_by: tuple[OwnerReference, ...], port: int
     return HTTPRoute(
         metadata=route_metadata(host, owned_by, solver.labels),
         spec=HTTPRouteSpec(
-            parent_refs=tuple(_filled(parent) for parent in solver.parent_refs),
+            parent_refs=tuple(parent.completed for parent in solver.parent_refs),
             hostnames=(name,) if name else (),
             rules=(HTTPRouteRule(matches=(match,), backend_refs=(backend,)),),
         ),
     )
-
-
-def _filled(parent: ParentReference) -> ParentReference:
-    group = PARENT_GROUP if parent.group is None else parent.group
-    return msgspec.structs.replace(parent, group=group, kind=parent.kind or PARENT_KIND)
 
 
 def _solver(host: RoutedHost) -> HTTP01GatewayHTTPRoute:
