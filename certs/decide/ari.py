@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from certs.api.certificate import ARIStatus, ARIWindow, CertificateACMEStatus, CertificateStatus
+from certs.decide.pauses import doubled
 from certs.pki.ari import certificate_id
 from certs.pki.x509 import Leaf
 
@@ -122,7 +123,7 @@ def next_check(said: Suggestion, now: datetime) -> datetime:
 def after_failure(own: str, before: Asked | None, now: datetime, *, is_temporary: bool) -> Asked:
     """Return when to ask again after a failure: in a minute, two, four … up to six hours; six hours if it will last."""
     failures = before.failures + 1 if before is not None and before.certificate_id == own else 1
-    pause = min(FIRST_RETRY * (1 << min(failures - 1, 10)), USUAL) if is_temporary else USUAL
+    pause = doubled(FIRST_RETRY, failures - 1, USUAL) if is_temporary else USUAL
     return Asked(own, now + pause, failures)
 
 

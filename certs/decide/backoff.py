@@ -22,6 +22,7 @@ from enum import Enum, auto
 from typing import Final
 
 from certs.api.certificate import CertificateStatus
+from certs.decide.pauses import doubled
 
 DAILY: Final = timedelta(days=1)
 LADDER: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100), DAILY)
@@ -61,5 +62,5 @@ def _pause(attempts: int, limits: BackoffLimits, setback: Setback | None) -> tim
             return DAILY
         case None:
             # Beyond 2^32 the maximum has long been reached; the cap keeps the power small.
-            pause = min(limits.minimum * (1 << min(attempts - 1, 32)), limits.maximum)
+            pause = doubled(limits.minimum, attempts - 1, limits.maximum)
             return max(pause, limits.minimum)

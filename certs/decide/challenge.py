@@ -56,6 +56,7 @@ from certs.decide.challengesteps import (
     is_dns,
 )
 from certs.decide.direction import overridden
+from certs.decide.pauses import doubled
 from certs.decide.solver import HTTP_01, choose, is_chosen_from, offered_for
 from certs.decide.solverpod import Obstacle
 from certs.durations import parse_duration
@@ -204,7 +205,7 @@ def _route_due(progress: Progress) -> datetime | None:
     """Return when the route may be made again, or None for at once."""
     if progress.routes < ROUTES_AT_ONCE or progress.routed_at is None:
         return None
-    return progress.routed_at + min(FIRST_FIGHT * (1 << min(progress.routes - ROUTES_AT_ONCE, 10)), LONGEST_FIGHT)
+    return progress.routed_at + doubled(FIRST_FIGHT, progress.routes - ROUTES_AT_ONCE, LONGEST_FIGHT)
 
 
 def routed(progress: Progress | None, now: datetime) -> Progress:
@@ -318,7 +319,7 @@ def _is_unheard(progress: Progress, now: datetime) -> bool:
     if progress.answered_at is None:
         return False
     first = FIRST_REPEAT_IN_VAIN if progress.ca_problem else FIRST_REPEAT
-    repeat = min(first * (1 << min(progress.answers - 1, 10)), LONGEST_REPEAT)
+    repeat = doubled(first, progress.answers - 1, LONGEST_REPEAT)
     return now >= progress.answered_at + repeat
 
 
@@ -331,5 +332,5 @@ def answered(progress: Progress, now: datetime, *, look_at: datetime) -> Progres
 def check_pause(checks: int, kind: str = "HTTP-01") -> timedelta:
     """Return how long to wait before the next self check: 60 ms, doubling to 10 s; over DNS 1 s, doubling to 30 s."""
     if kind == "DNS-01":
-        return min(FIRST_DNS_CHECK * (1 << min(checks, 10)), LONGEST_DNS_CHECK)
-    return min(FIRST_CHECK * (1 << min(checks, 10)), LONGEST_CHECK)
+        return doubled(FIRST_DNS_CHECK, checks, LONGEST_DNS_CHECK)
+    return doubled(FIRST_CHECK, checks, LONGEST_CHECK)

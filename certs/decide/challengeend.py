@@ -27,6 +27,7 @@ from certs.decide.challengesteps import (
     record_name,
 )
 from certs.decide.effects import Tell
+from certs.decide.pauses import doubled
 from certs.outcomes import DONE, Outcome, Wait
 
 # From the deletion (whose time is in whole seconds) until the record is given up; with what is under way then, it stays
@@ -90,7 +91,7 @@ def cleanup_goes_on(progress: Progress | None, now: datetime) -> Progress:
 def cleanup_failed(progress: Progress | None, problem: str, now: datetime, until: datetime | None = None) -> Progress:
     """Return what to remember of an attempt at cleaning up that failed: when the next is due."""
     before = progress or Progress(since=now, due=now)
-    pause = min(FIRST_CLEAN_PAUSE * (1 << min(before.cleanups, 10)), LONGEST_CLEAN_PAUSE)
+    pause = doubled(FIRST_CLEAN_PAUSE, before.cleanups, LONGEST_CLEAN_PAUSE)
     return replace(
         before,
         cleanups=before.cleanups + 1,

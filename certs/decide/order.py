@@ -33,6 +33,7 @@ from certs.decide.challengesteps import FINALIZER, is_dns
 from certs.decide.effects import Tell, one_line
 from certs.decide.issuer import host_of
 from certs.decide.issuerrevision import is_outdated
+from certs.decide.pauses import doubled
 from certs.decide.preflight import AskNames, Hold, Look, TellFindings, again, before_order, remark, untold
 from certs.decide.sharing import sentence
 from certs.durations import parse_duration
@@ -339,7 +340,7 @@ def _is_slow(seen: Seen) -> bool:
 
 def poll_pause(polls: int) -> timedelta:
     """Return how long to wait before the next question when the server named no time: 40 ms, doubling to 10 s."""
-    return min(FIRST_POLL * (1 << min(polls, 10)), LONGEST_POLL)
+    return doubled(FIRST_POLL, polls, LONGEST_POLL)
 
 
 def seen_from(

@@ -18,6 +18,7 @@ from typing import Final
 
 from certs.decide.effects import Tell, one_line
 from certs.decide.findings import Finding, Layer, Outlook
+from certs.decide.pauses import doubled
 from certs.outcomes import Wait
 
 # What is not known by then is no finding.
@@ -89,7 +90,7 @@ class Hold:
 
 def pause(looks: int) -> timedelta:
     """Return how long after the n-th look (n ≥ 1) the next comes: 1 s, doubling to 30 s."""
-    return min(FIRST_PAUSE * (1 << min(max(looks - 1, 0), 10)), LONGEST_PAUSE)
+    return doubled(FIRST_PAUSE, looks - 1, LONGEST_PAUSE)
 
 
 def before_order(look: Look | None, said: str, now: datetime) -> AskNames | Hold | Wait | None:

@@ -26,6 +26,7 @@ from certs.api.order import ACMEState, Order
 from certs.decide import approval
 from certs.decide.effects import Tell
 from certs.decide.issuer import unusable_type
+from certs.decide.pauses import doubled
 from certs.outcomes import DONE, Failure, Outcome, Wait, WaitingForUser
 from certs.pki.csr import InvalidRequest, read_csr
 from certs.pki.x509 import InvalidCertificate, read_chain
@@ -58,7 +59,7 @@ class StartedOver:
         """Return when another may be made."""
         if self.times <= AT_ONCE:
             return self.at
-        return self.at + min(FIRST_PAUSE * (1 << min(self.times - AT_ONCE - 1, 16)), LONGEST_PAUSE)
+        return self.at + doubled(FIRST_PAUSE, self.times - AT_ONCE - 1, LONGEST_PAUSE)
 
 
 def started_over(before: StartedOver | None, why: str, now: datetime) -> StartedOver:

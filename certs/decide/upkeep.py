@@ -13,6 +13,7 @@ from typing import Final
 from certs.api.certificate import Certificate
 from certs.decide.certificatesteps import ObservedCertificate, RewriteSecret, Rewritten
 from certs.decide.contents import outdated
+from certs.decide.pauses import doubled
 from certs.outcomes import Wait
 
 AT_ONCE: Final = 3  # writes in a row without a pause: a person at work, not a program
@@ -43,4 +44,4 @@ def in_a_row(note: Rewritten | None, certificate: Certificate, now: datetime) ->
 
 def pause(times: int) -> timedelta:
     """Return how long to wait after so many writes in a row, `AT_ONCE` or more."""
-    return min(FIRST_PAUSE * (1 << min(times - AT_ONCE, 16)), LONGEST_PAUSE)
+    return doubled(FIRST_PAUSE, times - AT_ONCE, LONGEST_PAUSE)
